@@ -1,0 +1,11 @@
+// One bind_<thing> per header of include/mastra; module.cpp calls them in order.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace mastra::bindings {
+
+void bind_errors(pybind11::module_& module);  // first: the others throw through it
+void bind_build_info(pybind11::module_& module);
+
+}  // namespace mastra::bindings

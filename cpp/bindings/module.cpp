@@ -1,0 +1,8 @@
+// The Python module: calls bind_<thing> for each header of the core, and nothing else.
+#include "bind.hpp"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The compiled core of mastra. Import mastra.native instead.";
+  mastra::bindings::bind_errors(module);
+  mastra::bindings::bind_build_info(module);
+}
