@@ -1,4 +1,4 @@
-"""Every error that mastra raises, and nothing else. The whole tree, in one look:
+"""Every error that mastra raises, and nothing else. The whole tree, in one look.
 
 MastraError                     code, message, hint, retryable, details
 ├─ ConfigError                  the set-up is wrong, nothing has run yet

@@ -1,0 +1,1 @@
+"""Evals: how good the answers are."""

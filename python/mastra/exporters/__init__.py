@@ -1,0 +1,1 @@
+"""Adapters of the exporter port: where spans go."""

@@ -1,0 +1,1 @@
+"""The Model Context Protocol: their tools as ours, ours as theirs."""

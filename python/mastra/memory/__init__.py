@@ -1,0 +1,1 @@
+"""Memory: what an agent recalls before it answers and records afterwards."""

@@ -1,0 +1,1 @@
+"""Retrieval: documents, chunks, and the passages that answer a question."""

@@ -1,0 +1,35 @@
+"""What a run may use of the application: handed to agents and workflows by `Mastra`, or empty without one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mastra.runtime.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mastra.ports.bus import EventBus
+    from mastra.ports.cache import Cache
+    from mastra.ports.storage import Storage
+    from mastra.ports.vectors import VectorStore
+    from mastra.runtime.tracing import Tracer
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one application. Agents, tools and workflows know each other only through it."""
+
+    storage: Storage | None = None
+    vectors: Mapping[str, VectorStore] = field(default_factory=dict)
+    cache: Cache | None = None
+    bus: EventBus | None = None
+    tracer: Tracer | None = None
+    clock: Clock = SYSTEM_CLOCK
+    # The registered definitions by id; values are Agent, Workflow, Tool, Scorer, Memory.
+    agents: dict[str, Any] = field(default_factory=dict)
+    workflows: dict[str, Any] = field(default_factory=dict)
+    tools: dict[str, Any] = field(default_factory=dict)
+    scorers: dict[str, Any] = field(default_factory=dict)
+    memories: dict[str, Any] = field(default_factory=dict)

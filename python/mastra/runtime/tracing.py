@@ -1,0 +1,147 @@
+"""Spans: what happened when, inside what. Without a tracer a span costs one attribute look-up.
+
+Context variables carry the current span, so nested runs and worker threads with a copied context join the trace.
+"""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from mastra.types.spans import SpanRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_current: ContextVar[Span | None] = ContextVar("mastra_span", default=None)
+
+
+class NoSpan:
+    """The span of a run that nobody traces."""
+
+    __slots__ = ()
+    trace_id = ""
+    span_id = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return
+
+    def set(self, **attributes: Any) -> None:
+        """Ignored."""
+
+    def set_output(self, output: Any) -> None:
+        """Ignored."""
+
+    def child(self, name: str, type: str, **facts: Any) -> NoSpan:  # noqa: ARG002 - nobody records it
+        """Itself."""
+        return self
+
+
+NO_SPAN = NoSpan()
+
+
+class Span:
+    """A span that will be exported when it ends. Use as a context manager."""
+
+    __slots__ = ("_token", "_tracer", "attributes", "error", "facts", "name", "output", "parent_span_id", "span_id",
+                 "started_at", "trace_id", "type")  # fmt: skip
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        name: str,
+        type: str,
+        trace_id: str,
+        parent: str | None,
+        facts: dict[str, Any],
+    ) -> None:
+        self._tracer = tracer
+        self.name = name
+        self.type = type
+        self.trace_id = trace_id
+        self.span_id = os.urandom(8).hex()
+        self.parent_span_id = parent
+        self.attributes: dict[str, Any] = facts.pop("attributes", {})
+        self.facts = facts
+        self.output: Any = None
+        self.error: dict[str, Any] | None = None
+        self.started_at = datetime.now(UTC)
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _current.reset(self._token)
+        if error is not None and isinstance(error, Exception):
+            self.error = {"message": str(error), "name": type(error).__name__}
+        self._tracer.finish(self)
+
+    def set(self, **attributes: Any) -> None:
+        """Add attributes."""
+        self.attributes.update(attributes)
+
+    def set_output(self, output: Any) -> None:
+        """What came out."""
+        self.output = output
+
+    def child(self, name: str, type: str, **facts: Any) -> Span | NoSpan:
+        """A span inside this one."""
+        return Span(self._tracer, name, type, self.trace_id, self.span_id, facts)
+
+    def record(self) -> SpanRecord:
+        """The finished span as data."""
+        return SpanRecord(
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            parent_span_id=self.parent_span_id,
+            name=self.name,
+            type=self.type,
+            started_at=self.started_at,
+            ended_at=datetime.now(UTC),
+            attributes=self.attributes,
+            output=self.output,
+            error=self.error,
+            **self.facts,
+        )
+
+
+class Tracer:
+    """Makes spans and hands finished ones to `sink`, which must not block."""
+
+    def __init__(self, sink: Callable[[SpanRecord], None]) -> None:
+        self._sink = sink
+
+    def span(self, name: str, type: str, **facts: Any) -> Span:
+        """A span inside the current one, or the root of a new trace."""
+        parent = _current.get()
+        if parent is not None:
+            return Span(self, name, type, parent.trace_id, parent.span_id, facts)
+        return Span(self, name, type, os.urandom(16).hex(), None, facts)
+
+    def finish(self, span: Span) -> None:
+        """Called by the span when it ends."""
+        self._sink(span.record())
+
+
+def span(tracer: Tracer | None, name: str, type: str, **facts: Any) -> Span | NoSpan:
+    """A span when there is a tracer, else one that does nothing."""
+    return NO_SPAN if tracer is None else tracer.span(name, type, **facts)
+
+
+def current_span() -> Span | None:
+    """The span around the running code."""
+    return _current.get()

@@ -1,0 +1,64 @@
+"""Rows of storage and their paging; what a batch may ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+Filter: TypeAlias = dict[str, Any]
+"""A condition in the Mongo-like filter language; its meaning in Python is `types.filters.matches`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A kind of row: its name and the top-level fields that filters and orders may use quickly."""
+
+    name: str
+    indexes: tuple[str, ...] = ()
+
+
+class Record(NamedTuple):
+    """A row: its key and its JSON object."""
+
+    key: str
+    value: dict[str, Any]
+
+
+class Order(NamedTuple):
+    """Sort by one indexed field; equal values are sorted by key in the same direction."""
+
+    field: str
+    descending: bool = False
+
+
+class Page(NamedTuple):
+    """Some rows, and the cursor that continues after them (None at the end)."""
+
+    records: list[Record]
+    after: str | None = None
+
+
+class Put(NamedTuple):
+    """Write a row, replacing what is there."""
+
+    table: Table
+    key: str
+    value: dict[str, Any]
+
+
+class Delete(NamedTuple):
+    """Remove a row; a missing one is no error."""
+
+    table: Table
+    key: str
+
+
+class Expect(NamedTuple):
+    """A precondition of the batch: the row is absent (`where=None`), or is there and matches `where`."""
+
+    table: Table
+    key: str
+    where: Filter | None = None
+
+
+Operation: TypeAlias = Put | Delete | Expect

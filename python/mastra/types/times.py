@@ -1,0 +1,24 @@
+"""Moments on the wire: ISO 8601 in UTC with milliseconds, as every Mastra client reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from mastra.errors import InvalidInput
+
+
+def to_wire(moment: datetime) -> str:
+    """`2026-01-02T03:04:05.678Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def from_wire(text: object, what: str = "time") -> datetime:
+    """The moment that an ISO 8601 text names; a time without a zone counts as UTC."""
+    if isinstance(text, datetime):
+        moment = text
+    else:
+        try:
+            moment = datetime.fromisoformat(str(text))
+        except ValueError as error:
+            raise InvalidInput(f"{str(text)[:40]!r} is not a valid {what}.", hint="Use ISO 8601.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

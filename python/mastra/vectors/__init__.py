@@ -1,0 +1,1 @@
+"""Adapters of the vector port: one file a store."""

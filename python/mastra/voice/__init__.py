@@ -1,0 +1,1 @@
+"""Voice: agents that hear and speak."""

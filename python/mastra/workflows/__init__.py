@@ -1,0 +1,1 @@
+"""Workflows: steps that survive a crash."""
