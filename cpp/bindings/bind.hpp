@@ -7,5 +7,7 @@ namespace mastra::bindings {
 
 void bind_errors(pybind11::module_& module);  // first: the others throw through it
 void bind_build_info(pybind11::module_& module);
+void bind_sse(pybind11::module_& module);
+void bind_records(pybind11::module_& module);
 
 }  // namespace mastra::bindings

@@ -5,4 +5,6 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The compiled core of mastra. Import mastra.native instead.";
   mastra::bindings::bind_errors(module);
   mastra::bindings::bind_build_info(module);
+  mastra::bindings::bind_sse(module);
+  mastra::bindings::bind_records(module);
 }

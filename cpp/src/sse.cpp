@@ -1,0 +1,172 @@
+#include "mastra/sse.hpp"
+
+#include <cstring>
+#include <string>
+
+#include "mastra/utf8.hpp"
+
+namespace mastra {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::size_t kMostRetryDigits = 18;
+
+const char* find(const char* from, const char* end, char what) noexcept {
+  const void* hit = std::memchr(from, what, static_cast<std::size_t>(end - from));
+  return hit == nullptr ? end : static_cast<const char*>(hit);
+}
+
+std::string_view between(const char* from, const char* end) noexcept {
+  return {from, static_cast<std::size_t>(end - from)};
+}
+
+std::optional<std::int64_t> digits(std::string_view text) noexcept {
+  if (text.empty() || text.size() > kMostRetryDigits) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char digit : text) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    value = value * 10 + (digit - '0');
+  }
+  return value;
+}
+
+}  // namespace
+
+void SseParser::feed(std::string_view chunk, SseSink& sink) {
+  if (failure_) throw *failure_;
+  if (closed_) throw Error(ErrorCode::kClosed, "this event stream was closed");
+  if (busy_) throw Error(ErrorCode::kInvalidArgument, "an event-stream parser takes one call at a time");
+  busy_ = true;
+  try {
+    parse(chunk, sink);
+    keep_data();
+  } catch (const Error& error) {
+    failure_ = error;
+    busy_ = false;
+    throw;
+  } catch (...) {
+    failure_ = Error(ErrorCode::kInternal, "the receiver of an earlier event failed");
+    busy_ = false;
+    throw;
+  }
+  busy_ = false;
+}
+
+void SseParser::close() {
+  if (failure_) throw *failure_;
+  closed_ = true;
+}
+
+void SseParser::parse(std::string_view chunk, SseSink& sink) {
+  const char* at = chunk.data();
+  const char* const end = at + chunk.size();
+  if (skip_lf_ && at < end) {
+    if (*at == '\n') ++at;
+    skip_lf_ = false;
+  }
+  // The next LF is remembered: a stream of CR lines would else be searched to its end for each line.
+  const char* lf = nullptr;
+  while (at < end) {
+    if (lf == nullptr || lf < at) lf = find(at, end, '\n');
+    const char* stop = find(at, lf, '\r');
+    if (stop == end) break;
+    const bool in_chunk = carry_.empty();
+    if (!in_chunk) carry_.append(at, stop);
+    const std::string_view text = in_chunk ? between(at, stop) : std::string_view(carry_);
+    at = stop + 1;
+    if (*stop == '\r') {
+      if (at == end) {
+        skip_lf_ = true;
+      } else if (*at == '\n') {
+        ++at;
+      }
+    }
+    line(text, in_chunk, sink);
+    if (!in_chunk) carry_.clear();
+  }
+  if (at < end) {
+    if (carry_.size() + static_cast<std::size_t>(end - at) > limits_.line) {
+      throw Error(ErrorCode::kLimit, "line " + std::to_string(line_number_ + 1) + " of the event stream is longer than " +
+                                         std::to_string(limits_.line) + " bytes");
+    }
+    carry_.append(at, end);
+  }
+}
+
+void SseParser::line(std::string_view text, bool in_chunk, SseSink& sink) {
+  if (++line_number_ == 1 && text.substr(0, 3) == kByteOrderMark) text.remove_prefix(3);
+  if (text.empty()) {
+    dispatch(sink);
+    return;
+  }
+  if (text.size() > limits_.line) {
+    throw Error(ErrorCode::kLimit, "line " + std::to_string(line_number_) + " of the event stream is longer than " +
+                                       std::to_string(limits_.line) + " bytes");
+  }
+  const Utf8 encoding = check_utf8(text);
+  if (encoding == Utf8::kInvalid) {
+    throw Error(ErrorCode::kInvalidEncoding, "line " + std::to_string(line_number_) + " of the event stream is not UTF-8");
+  }
+  const std::size_t colon = text.find(':');
+  if (colon == 0) return;
+  std::string_view value;
+  if (colon != std::string_view::npos) {
+    value = text.substr(colon + 1);
+    if (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  }
+  field(text.substr(0, colon), value, in_chunk, encoding == Utf8::kAscii);
+}
+
+void SseParser::field(std::string_view name, std::string_view value, bool in_chunk, bool ascii) {
+  if (name == "data") {
+    if (data_lines_ == 0) {
+      if (in_chunk) {
+        data_in_chunk_ = value;
+      } else {
+        data_.assign(value);
+      }
+      data_ascii_ = ascii;
+    } else {
+      keep_data();
+      data_ += '\n';
+      data_ += value;
+      data_ascii_ = data_ascii_ && ascii;
+    }
+    ++data_lines_;
+    if (data_.size() > limits_.event || data_in_chunk_.size() > limits_.event) {
+      throw Error(ErrorCode::kLimit, "an event of the event stream is larger than " + std::to_string(limits_.event) + " bytes");
+    }
+  } else if (name == "event") {
+    event_.assign(value);
+  } else if (name == "id") {
+    if (value.find('\0') == std::string_view::npos) id_.assign(value);
+  } else if (name == "retry") {
+    if (const auto milliseconds = digits(value)) retry_ = last_retry_ = milliseconds;
+  }
+}
+
+// Moves data that still lies in the caller's chunk into the parser.
+void SseParser::keep_data() {
+  if (data_in_chunk_.data() == nullptr) return;
+  data_.assign(data_in_chunk_);
+  data_in_chunk_ = {};
+}
+
+void SseParser::dispatch(SseSink& sink) {
+  if (data_lines_ > 0) {
+    SseEvent event;
+    event.event = event_.empty() ? std::string_view("message") : std::string_view(event_);
+    event.data = data_in_chunk_.data() != nullptr ? data_in_chunk_ : std::string_view(data_);
+    event.id = id_;
+    event.retry = retry_;
+    event.ascii = data_ascii_;
+    sink.on_event(event);
+  }
+  data_.clear();
+  data_in_chunk_ = {};
+  data_lines_ = 0;
+  event_.clear();
+  retry_.reset();
+}
+
+}  // namespace mastra
