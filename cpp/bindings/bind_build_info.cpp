@@ -1,6 +1,7 @@
 #include "mastra/build_info.hpp"
 
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
 #include "bind.hpp"
 
@@ -11,7 +12,7 @@ namespace mastra::bindings {
 void bind_build_info(py::module_& module) {
   module.def(
       "build_info",
-      [] {
+      []() -> py::typing::Dict<py::str, py::object> {
         const BuildInfo info = build_info();
         py::dict out;
         out["version"] = info.version;

@@ -1,5 +1,6 @@
 // Newline-delimited JSON and the 0x1E framing.
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
 #include <utility>
 
@@ -12,6 +13,8 @@ namespace py = pybind11;
 namespace mastra::bindings {
 namespace {
 
+using Records = py::typing::List<py::str>;
+
 class RecordList final : public RecordSink {
  public:
   void on_record(std::string_view record, bool ascii) override {
@@ -19,7 +22,7 @@ class RecordList final : public RecordSink {
     if (PyList_Append(records_.ptr(), text.ptr()) != 0) throw py::error_already_set();
   }
   [[nodiscard]] std::size_t count() const { return records_.size(); }
-  py::list take() { return std::exchange(records_, py::list()); }
+  Records take() { return std::exchange(records_, py::list()); }
 
  private:
   py::list records_;
@@ -32,7 +35,7 @@ class PyRecordParser {
   }
 
   // Records before a bad one are handed out first; the error then comes from the next call.
-  py::list feed(const py::object& chunk) {
+  Records feed(const BytesLike& chunk) {
     const Bytes bytes(chunk);
     try {
       parser_.feed(bytes.view(), list_);
@@ -42,7 +45,7 @@ class PyRecordParser {
     return list_.take();
   }
 
-  py::list close() {
+  Records close() {
     parser_.close(list_);
     return list_.take();
   }
@@ -65,7 +68,7 @@ void bind_parser(py::module_& module, const char* name, const char* text) {
   constexpr std::size_t kMostBytes = std::size_t{64} << 20;
   py::class_<Parser>(module, name, text)
       .def(py::init<std::size_t>(), py::kw_only(), py::arg("max_record_bytes") = kMostBytes)
-      .def("feed", [](Parser& self, const py::object& chunk) { return self.feed(chunk); }, py::arg("chunk"),
+      .def("feed", [](Parser& self, const BytesLike& chunk) { return self.feed(chunk); }, py::arg("chunk"),
            "The records that `chunk` completes, as text without the white space around them.")
       .def("close", [](Parser& self) { return self.close(); },
            "The end of the stream: the record after the last delimiter, if there is one.")

@@ -1,6 +1,7 @@
 // Server-sent events as Python tuples.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <optional>
 #include <string>
@@ -11,6 +12,23 @@
 #include "text.hpp"
 
 namespace py = pybind11;
+
+namespace mastra::bindings {
+namespace {
+
+class EventObject : public py::object {
+ public:
+  PYBIND11_OBJECT_DEFAULT(EventObject, py::object, PyTuple_Check)
+};
+using Events = py::typing::List<EventObject>;
+
+}  // namespace
+}  // namespace mastra::bindings
+
+template <>
+struct pybind11::detail::handle_type_name<mastra::bindings::EventObject> {
+  static constexpr auto name = const_name("mastra.native.events.SseEvent");
+};
 
 namespace mastra::bindings {
 namespace {
@@ -33,7 +51,7 @@ class EventList final : public SseSink {
   }
 
   [[nodiscard]] std::size_t count() const { return events_.size(); }
-  py::list take() { return std::exchange(events_, py::list()); }
+  Events take() { return std::exchange(events_, py::list()); }
 
  private:
   // The same name or id comes again and again: one str object serves them all.
@@ -69,7 +87,7 @@ class PySseParser {
   }
 
   // Events before a bad line are handed out first; the error then comes from the next call.
-  py::list feed(const py::object& chunk) {
+  Events feed(const BytesLike& chunk) {
     const Bytes bytes(chunk);
     try {
       parser_.feed(bytes.view(), list_);

@@ -10,6 +10,15 @@
 
 namespace mastra::bindings {
 
+// What Bytes takes; the name is what signatures and stubs show.
+class BytesLike : public pybind11::object {
+ public:
+  PYBIND11_OBJECT_DEFAULT(BytesLike, pybind11::object, bytes_like_check)
+
+ private:
+  static bool bytes_like_check(PyObject* object) { return PyObject_CheckBuffer(object) != 0; }
+};
+
 // A new str. REQUIRES: `text` is UTF-8; ASCII when `ascii`.
 inline PyObject* new_text(std::string_view text, bool ascii) {
   const auto size = static_cast<Py_ssize_t>(text.size());
@@ -61,3 +70,8 @@ class Bytes {
 };
 
 }  // namespace mastra::bindings
+
+template <>
+struct pybind11::detail::handle_type_name<mastra::bindings::BytesLike> {
+  static constexpr auto name = const_name("bytes | bytearray | memoryview");
+};
