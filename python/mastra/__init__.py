@@ -6,16 +6,18 @@ The public names are loaded on first use, so that `import mastra` costs nothing.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mastra.errors import MastraError as MastraError
+    from mastra.mastra import Mastra as Mastra
 
 __version__ = "0.1.0"
 
 # name -> the module that defines it; `errors` itself is a module.
 _EXPORTS = {
+    "Mastra": "mastra.mastra",
     "MastraError": "mastra.errors",
 }
 _MODULES = frozenset({"errors", "native", "ports", "testing", "types"})
 
-__all__ = ["MastraError", "__version__"]
+__all__ = ["Mastra", "MastraError", "__version__"]
 
 
 def __getattr__(name: str) -> object:
