@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mastra.runtime.background import Background
+from mastra.runtime.broadcast import RunLogs
 from mastra.runtime.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ class Services:
     bus: EventBus | None = None
     tracer: Tracer | None = None
     clock: Clock = SYSTEM_CLOCK
+    # Work that outlives a request, and what runs emitted, for those who lost the connection.
+    background: Background = field(default_factory=Background)
+    runs: RunLogs = field(default_factory=RunLogs)
     # The registered definitions by id; values are Agent, Workflow, Tool, Scorer, Memory.
     agents: dict[str, Any] = field(default_factory=dict)
     workflows: dict[str, Any] = field(default_factory=dict)
