@@ -7,4 +7,5 @@ PYBIND11_MODULE(_core, module) {
   mastra::bindings::bind_build_info(module);
   mastra::bindings::bind_sse(module);
   mastra::bindings::bind_records(module);
+  mastra::bindings::bind_json(module);
 }

@@ -4,7 +4,7 @@ The compiled core of mastra. Import mastra.native instead.
 from __future__ import annotations
 import mastra.native.events
 import typing
-__all__: list[str] = ['NdjsonParser', 'RecordParser', 'SseParser', 'build_info']
+__all__: list[str] = ['NdjsonParser', 'PartialJson', 'RecordParser', 'SseParser', 'build_info', 'parse_json']
 class SseParser:
     """
     An incremental parser of server-sent events; one per stream.
@@ -76,7 +76,45 @@ class NdjsonParser:
         """
         Bytes came after the last delimiter.
         """
+class PartialJson:
+    """
+    The best value of a JSON text that is still arriving.
+    
+    Unfinished strings and numbers show what has come, `t` already shows True, a key shows
+    up with its value. Each feed costs time for its own bytes only. Text that cannot become
+    JSON raises NativeInvalidArgument, bytes that are not UTF-8 NativeInvalidEncoding, too
+    deep, too long or too large a number NativeLimit; the value stays what it was before.
+    """
+    def __init__(self, *, max_depth: typing.SupportsInt | typing.SupportsIndex = 200, max_bytes: typing.SupportsInt | typing.SupportsIndex = 67108864) -> None:
+        ...
+    def close(self) -> typing.Any:
+        """
+        The end of the text: the final value, or NativeInvalidArgument when it is not complete.
+        """
+    def feed(self, chunk: str | bytes | bytearray | memoryview) -> typing.Any:
+        """
+        Reads `chunk`; returns `value`.
+        """
+    def snapshot(self) -> typing.Any:
+        """
+        The value so far in containers that do not change with the next feed. Costs the width of the open
+        containers; closed ones are shared.
+        """
+    @property
+    def complete(self) -> bool:
+        """
+        A whole value has been read. A number at the top is complete only after close.
+        """
+    @property
+    def value(self) -> typing.Any:
+        """
+        The value so far, None before there is one. It grows in place: read it, do not change it.
+        """
 def build_info() -> dict[str, typing.Any]:
     """
     What this build of the core is: version, compiler, architecture, debug.
+    """
+def parse_json(text: str | bytes | bytearray | memoryview, *, max_depth: typing.SupportsInt | typing.SupportsIndex = 200) -> typing.Any:
+    """
+    Parses one JSON text, strictly: NaN, infinities, trailing commas and a byte-order mark are refused.
     """
