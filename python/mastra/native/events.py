@@ -19,5 +19,5 @@ class SseEvent(NamedTuple):
     """The reconnection time in milliseconds, when this event carried one."""
 
     def json(self) -> Any:
-        """The data, parsed as JSON."""
+        """The data, parsed as JSON; ValueError when it is none."""
         return json.loads(self.data)
