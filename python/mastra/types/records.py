@@ -11,10 +11,16 @@ Filter: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A kind of row: its name and the top-level fields that filters and orders may use quickly."""
+    """A kind of row: its name and the top-level fields that filters and orders may use quickly.
+
+    An entry of `indexes` is a field, or fields joined by `+` that are looked up together: with `"threadId+seq"` the
+    rows of one thread are read in the order of `seq` without touching others. Indexed fields hold a text of at
+    most 1,024 bytes, a number (whole ones within 2**53), a boolean or nothing. Rows of different tenants never meet.
+    """
 
     name: str
     indexes: tuple[str, ...] = ()
+    tenant: str = ""
 
 
 class Record(NamedTuple):
@@ -25,7 +31,10 @@ class Record(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Sort by one indexed field; equal values are sorted by key in the same direction."""
+    """Sort by one indexed field; equal values are sorted by key in the same direction.
+
+    Missing values come first, then numbers (false as 0, true as 1), then texts by their characters' numbers.
+    """
 
     field: str
     descending: bool = False
@@ -54,7 +63,7 @@ class Delete(NamedTuple):
 
 
 class Expect(NamedTuple):
-    """A precondition of the batch: the row is absent (`where=None`), or is there and matches `where`."""
+    """A precondition: the row is absent (`where=None`), or is there and matches `where`, before the batch begins."""
 
     table: Table
     key: str

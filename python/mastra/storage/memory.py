@@ -1,0 +1,217 @@
+"""Storage in this process's memory: for tests and scripts. What it answers is what every adapter must answer."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+from mastra.errors import Conflict
+from mastra.ports.storage import Storage
+from mastra.storage.plans import plan
+from mastra.storage.rows import (
+    broken, check_batch, check_key, check_scan, check_table, decode_cursor, encode_cursor, encode_value,
+)  # fmt: skip
+from mastra.storage.sortkeys import sort_key
+from mastra.types.filters import Matcher, compile_filter
+from mastra.types.json import loads
+from mastra.types.records import Delete, Expect, Filter, Operation, Order, Page, Put, Record, Table
+
+# A row in an index: the sort keys of its fields, then its key.
+_Entry = tuple[Any, ...]
+
+
+class _Rows:
+    """The rows of one table of one tenant, with a sorted list for each index."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.keys: list[str] = []
+        self.indexes: dict[tuple[str, ...], list[_Entry]] = {}
+        self.fields: dict[str, dict[str, Any]] = {}
+
+    def ensure(self, table: Table) -> None:
+        """Indexes that a newer declaration asks for are filled from the rows that are there."""
+        for entry in table.indexes:
+            fields = tuple(entry.split("+"))
+            if fields not in self.indexes:
+                index: list[_Entry] = []
+                for key, text in self.texts.items():
+                    values = loads(text)
+                    self.fields[key].update({field: values.get(field) for field in fields})
+                    index.append(_entry(fields, values, key))
+                index.sort()
+                self.indexes[fields] = index
+
+    def put(self, key: str, value: dict[str, Any], text: str) -> None:
+        self.remove(key)
+        self.texts[key] = text
+        insort(self.keys, key)
+        self.fields[key] = {field: value.get(field) for fields in self.indexes for field in fields}
+        for fields, index in self.indexes.items():
+            insort(index, _entry(fields, value, key))
+
+    def remove(self, key: str) -> None:
+        if self.texts.pop(key, None) is None:
+            return
+        del self.keys[bisect_left(self.keys, key)]
+        values = self.fields.pop(key)
+        for fields, index in self.indexes.items():
+            del index[bisect_left(index, _entry(fields, values, key))]
+
+
+def _entry(fields: tuple[str, ...], value: dict[str, Any], key: str) -> _Entry:
+    return (*(sort_key(value.get(field)) for field in fields), key)
+
+
+class MemoryStorage(Storage):
+    """Rows in memory, gone with the process. Values are copied on the way in and out."""
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[str, str], _Rows] = {}
+        self._declared: dict[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:  # noqa: ARG003 - there is nothing to say about memory
+        """`memory:`; each call makes a new, empty one."""
+        return cls()
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """The rows stay: a closed and reopened one is the same. They go with the object."""
+
+    def _rows(self, table: Table) -> _Rows:
+        check_table(table)
+        rows = self._tables.get((table.tenant, table.name))
+        if rows is None:
+            rows = self._tables[table.tenant, table.name] = _Rows()
+        known = self._declared.get(table.name, ())
+        if not set(table.indexes) <= set(known):
+            self._declared[table.name] = tuple(dict.fromkeys(known + table.indexes))
+        rows.ensure(table)
+        return rows
+
+    async def get(self, table: Table, key: str) -> dict[str, Any] | None:
+        """The row, or None."""
+        text = self._rows(table).texts.get(check_key(key))
+        return None if text is None else loads(text)
+
+    async def scan(
+        self,
+        table: Table,
+        where: Filter | None = None,
+        *,
+        order: Order | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Rows that match `where`, ordered, from the cursor on."""
+        check_scan(table, order, limit)
+        matcher = compile_filter(where)
+        records: list[Record] = []
+        for key, value in self._matching(table, where, matcher, order, after):
+            if len(records) == limit:
+                last = records[-1]
+                return Page(records, encode_cursor(order, last.value.get(order.field) if order else None, last.key))
+            records.append(Record(key, value))
+        return Page(records)
+
+    def _matching(
+        self, table: Table, where: Filter | None, matcher: Matcher, order: Order | None, after: str | None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        rows = self._rows(table)
+        for key in self._ordered_keys(rows, table, where, order, after):
+            value = loads(rows.texts[key])
+            if matcher(value):
+                yield key, value
+
+    def _ordered_keys(
+        self, rows: _Rows, table: Table, where: Filter | None, order: Order | None, after: str | None
+    ) -> Iterator[str]:
+        chosen = plan(table, where, order)
+        cursor = None if after is None else decode_cursor(order, after)
+        if chosen.index is None and order is None:
+            first = 0 if cursor is None else bisect_right(rows.keys, cursor[0])
+            yield from rows.keys[first:]
+            return
+        if chosen.index is None or not chosen.ordered:
+            yield from _sorted_keys(rows, order, cursor)
+            return
+        index = rows.indexes[chosen.index]
+        prefix = tuple(sort_key(value) for value in chosen.fixed)
+        # (3,) sorts after every sort key, and a prefix sorts before all that begin with it.
+        low, high = bisect_left(index, prefix), bisect_left(index, (*prefix, (3,)))
+        if len(prefix) == len(chosen.index):
+            high = bisect_left(index, (*prefix, "\U0010ffff"))
+        if cursor is not None:
+            place = (*prefix, sort_key(cursor[1]), cursor[0])
+            if len(prefix) == len(chosen.index):
+                place = (*prefix, cursor[0])
+            if order is not None and order.descending:
+                high = max(low, min(high, bisect_left(index, place)))
+            else:
+                low = min(high, max(low, bisect_right(index, place)))
+        part = index[low:high]
+        for entry in reversed(part) if order is not None and order.descending else part:
+            yield entry[-1]
+
+    async def write(self, batch: Sequence[Operation]) -> None:
+        """All or nothing; there is nothing that could interrupt it."""
+        checked = check_batch(batch)
+        for operation, _ in checked:
+            if isinstance(operation, Expect):
+                text = self._rows(operation.table).texts.get(operation.key)
+                if (operation.where is None) is not (text is None) or (
+                    text is not None and not compile_filter(operation.where)(loads(text))
+                ):
+                    raise Conflict(broken(operation), adapter="memory")
+        for operation, text in checked:
+            rows = self._rows(operation.table)
+            if isinstance(operation, Put):
+                rows.put(operation.key, operation.value, text)
+            elif isinstance(operation, Delete):
+                rows.remove(operation.key)
+
+    async def count(self, table: Table, where: Filter | None = None) -> int:
+        """How many rows match."""
+        if not where:
+            return len(self._rows(table).texts)
+        return sum(1 for _ in self._matching(table, where, compile_filter(where), None, None))
+
+    async def claim(
+        self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]
+    ) -> list[Record]:
+        """Take rows: nothing runs between looking and changing."""
+        page = await self.scan(table, where, order=order, limit=limit)
+        claimed = [Record(record.key, {**record.value, **changes}) for record in page.records]
+        texts = [encode_value(table, record.value) for record in claimed]
+        for record, text in zip(claimed, texts, strict=True):
+            self._rows(table).put(record.key, record.value, text)
+        return claimed
+
+    async def tables(self) -> list[Table]:
+        """Every table of every tenant that holds rows."""
+        return [
+            Table(name, self._declared[name], tenant)
+            for (tenant, name), rows in sorted(self._tables.items())
+            if rows.texts
+        ]
+
+
+def _sorted_keys(rows: _Rows, order: Order | None, cursor: tuple[str, Any] | None) -> Iterator[str]:
+    if order is None:
+        for key in rows.keys:
+            if cursor is None or key > cursor[0]:
+                yield key
+        return
+    places = sorted((sort_key(values.get(order.field)), key) for key, values in rows.fields.items())
+    place = None if cursor is None else (sort_key(cursor[1]), cursor[0])
+    if order.descending:
+        places.reverse()
+    for item in places:
+        if place is None or (item < place if order.descending else item > place):
+            yield item[1]
+
+

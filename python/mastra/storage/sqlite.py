@@ -1,0 +1,431 @@
+"""Storage in one SQLite file: durable by default, many readers beside one writer thread that commits in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import apsw
+
+from mastra.errors import BadSetting, Conflict, StorageCorrupt, StorageUnavailable
+from mastra.ports.storage import Storage
+from mastra.storage.plans import Plan, plan
+from mastra.storage.rows import (
+    broken, check_batch, check_key, check_scan, check_table, decode_cursor, encode_cursor, encode_value,
+)  # fmt: skip
+from mastra.storage.sqlite_file import (
+    check_version, column, connect, declare, index_name, prepare, sql_name, translate,
+)  # fmt: skip
+from mastra.storage.sqlite_writer import Writer
+from mastra.types.filters import Condition, Matcher, compile_filter
+from mastra.types.json import loads
+from mastra.types.records import Delete, Expect, Filter, Operation, Order, Page, Put, Record, Table
+
+T = TypeVar("T")
+Durability = Literal["full", "process"]
+
+_SQL_OPS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+# Scans of this many rows that an index serves are read at once; others wait for a thread.
+INLINE_LIMIT = 256
+
+
+class SqliteStorage(Storage):
+    """Rows in an SQLite file in WAL mode. `durability="process"` survives a killed process, not a power cut."""
+
+    def __init__(self, path: str | os.PathLike[str], *, durability: Durability = "full", readers: int = 4) -> None:
+        if durability not in {"full", "process"}:
+            raise BadSetting(f"{durability!r} is not a durability.", hint='Use "full" or "process".')
+        self.path = os.fspath(path)
+        if not self.path or "\0" in self.path or self.path == ":memory:":
+            raise BadSetting("SQLite storage needs the path of a file.", hint='Use "memory:" for one without.')
+        self._full = durability == "full"
+        self._readers = readers
+        self._writer: Writer | None = None
+        self._inline: apsw.Connection | None = None
+        self._inline_lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+        self._pooled: list[apsw.Connection] = []
+        self._declared: set[tuple[str, tuple[str, ...]]] = set()
+        self._opening: asyncio.Lock | None = None
+        self._pid = 0
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """`sqlite:///relative.db`, `sqlite:////absolute.db`; `?durability=process` opts down."""
+        parts = urlsplit(url)
+        path = unquote(parts.path)
+        if parts.netloc or not path.startswith("/") or len(path) < 2:
+            raise BadSetting(f"{url!r} does not name a file.", hint="Use sqlite:///file.db or sqlite:////path/file.db.")
+        options = parse_qs(parts.query)
+        unknown = set(options) - {"durability"}
+        if unknown:
+            raise BadSetting(f"{sorted(unknown)[0]!r} is not an option of sqlite.", hint="Known: durability.")
+        durability = options.get("durability", ["full"])[-1]
+        return cls(path[1:], durability=durability)  # type: ignore[arg-type]  # the constructor checks the word
+
+    async def open(self) -> None:
+        """Open or make the file, check the version and the layout."""
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._writer is not None:
+                self._check_process()
+                return
+            check_version()
+            Path(self.path).absolute().parent.mkdir(parents=True, exist_ok=True)
+            writer = Writer(self._connect_writer, self._translate)
+            await writer.start()
+            self._pid = os.getpid()
+            self._inline = connect(self.path, writable=False)
+            self._pool = ThreadPoolExecutor(self._readers, "mastra-sqlite-read")
+            self._writer = writer
+
+    async def close(self) -> None:
+        """Finish pending writes and close the file."""
+        writer, self._writer = self._writer, None
+        if writer is None or self._pid != os.getpid():
+            return
+        await writer.stop()
+        assert self._pool is not None
+        self._pool.shutdown(wait=True)
+        for connection in [*self._pooled, *([self._inline] if self._inline else [])]:
+            connection.close()
+        self._pooled.clear()
+        self._local = threading.local()
+        self._inline = None
+        self._declared.clear()
+        self._opening = None
+
+    def _connect_writer(self) -> apsw.Connection:
+        connection = connect(self.path, writable=True, full=self._full)
+        try:
+            prepare(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _translate(self, error: BaseException) -> BaseException:
+        return translate(error, self.path)
+
+    def _check_process(self) -> None:
+        if self._pid != os.getpid():
+            raise StorageUnavailable(
+                "This storage was opened before the process forked.",
+                hint="Open storage in the child process.",
+                retryable=False,
+                adapter="sqlite",
+            )
+
+    # ---------------------------------------------------------------- reading
+
+    async def get(self, table: Table, key: str) -> dict[str, Any] | None:
+        """The row, or None."""
+        await self._ready(table)
+        sql = f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+        arguments = (table.tenant, check_key(key))
+        text = await self._read(lambda connection: connection.execute(sql, arguments).get, quick=True)
+        return None if text is None else self._load(table, key, text)
+
+    async def get_many(self, table: Table, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The rows of `keys` that exist, in one read."""
+        await self._ready(table)
+        wanted = [check_key(key) for key in dict.fromkeys(keys)]
+        sql = f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+
+        def read(connection: apsw.Connection) -> list[Any]:
+            return [connection.execute(sql, (table.tenant, key)).get for key in wanted]
+
+        texts = await self._read(read, quick=len(wanted) <= INLINE_LIMIT)
+        return {key: self._load(table, key, text) for key, text in zip(wanted, texts, strict=True) if text is not None}
+
+    async def scan(
+        self,
+        table: Table,
+        where: Filter | None = None,
+        *,
+        order: Order | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Rows that match `where`, ordered, from the cursor on."""
+        check_scan(table, order, limit)
+        matcher = compile_filter(where)
+        chosen = plan(table, where, order)
+        cursor = None if after is None else decode_cursor(order, after)
+        await self._ready(table)
+        statements = _selects(table, chosen, order, cursor)
+
+        def read(connection: apsw.Connection) -> list[Record]:
+            records: list[Record] = []
+            for sql, arguments in statements:
+                if chosen.exact:
+                    rows = connection.execute(f"{sql} LIMIT ?", (*arguments, limit + 1 - len(records)))
+                    records += [Record(key, self._load(table, key, text)) for key, text in rows]
+                else:
+                    self._read_matching(table, connection.execute(sql, arguments), matcher, records, limit + 1)
+                if len(records) > limit:
+                    break
+            return records
+
+        quick = limit <= INLINE_LIMIT and chosen.exact and chosen.ordered
+        records = await self._read(read, quick=quick)
+        if len(records) <= limit:
+            return Page(records)
+        records.pop()
+        last = records[-1]
+        return Page(records, encode_cursor(order, last.value.get(order.field) if order else None, last.key))
+
+    def _read_matching(
+        self, table: Table, rows: Iterable[tuple[Any, ...]], matcher: Matcher, records: list[Record], limit: int
+    ) -> None:
+        for key, text in rows:
+            value = self._load(table, key, text)
+            if matcher(value):
+                records.append(Record(key, value))
+                if len(records) == limit:
+                    return
+
+    async def count(self, table: Table, where: Filter | None = None) -> int:
+        """How many rows match."""
+        matcher = compile_filter(where)
+        chosen = plan(table, where, None)
+        await self._ready(table)
+        clause, arguments = _where(table, chosen)
+
+        def read(connection: apsw.Connection) -> int:
+            if chosen.exact:
+                sql = f"SELECT count(*) FROM {sql_name(table)} WHERE {clause}"  # noqa: S608 - names are checked
+                return int(connection.execute(sql, arguments).get)
+            sql = f"SELECT key, value FROM {sql_name(table)} WHERE {clause}"  # noqa: S608 - names are checked
+            rows = connection.execute(sql, arguments)
+            return sum(1 for key, text in rows if matcher(self._load(table, key, text)))
+
+        return await self._read(read)
+
+    def _load(self, table: Table, key: str, text: Any) -> dict[str, Any]:
+        try:
+            value = loads(text)
+            if not isinstance(value, dict):
+                raise TypeError(type(value).__name__)  # noqa: TRY301 - the same refusal as for bad JSON
+        except (ValueError, TypeError) as error:
+            raise StorageCorrupt(
+                f"The row {key!r} of {table.name!r} in {self.path} is not JSON.", adapter="sqlite"
+            ) from error
+        return value
+
+    async def _read(self, work: Callable[[apsw.Connection], T], *, quick: bool = False) -> T:
+        """Run a read: short ones at once (a WAL reader waits for nobody), long ones in a thread."""
+        try:
+            if quick and self._inline_lock.acquire(blocking=False):
+                try:
+                    assert self._inline is not None
+                    return work(self._inline)
+                finally:
+                    self._inline_lock.release()
+            assert self._pool is not None
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._pooled_read, work)
+        except apsw.Error as error:
+            raise self._translate(error) from error
+
+    def _pooled_read(self, work: Callable[[apsw.Connection], T]) -> T:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect(self.path, writable=False)
+            self._pooled.append(connection)
+        return work(connection)
+
+    # ---------------------------------------------------------------- writing
+
+    async def write(self, batch: Sequence[Operation]) -> None:
+        """All of `batch` or nothing, synced to the disk when it returns."""
+        checked = check_batch(batch)
+        for operation in batch:
+            if (operation.table.name, operation.table.indexes) not in self._declared:
+                await self._ready(operation.table)
+        if checked:
+            await self._submit(lambda connection: _apply(connection, checked))
+
+    async def claim(
+        self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]
+    ) -> list[Record]:
+        """Take rows: looking and changing happen in one write transaction."""
+        check_scan(table, order, limit)
+        matcher = compile_filter(where)
+        chosen = plan(table, where, order)
+        await self._ready(table)
+        [(sql, arguments)] = _selects(table, chosen, order, None)
+
+        def job(connection: apsw.Connection) -> list[Record]:
+            found: list[Record] = []
+            self._read_matching(table, connection.execute(sql, arguments), matcher, found, limit)
+            claimed = [Record(record.key, {**record.value, **changes}) for record in found]
+            for record in claimed:
+                connection.execute(_upsert(table), (table.tenant, record.key, encode_value(table, record.value)))
+            return claimed
+
+        result: list[Record] = await self._submit(job)
+        return result
+
+    async def _submit(self, job: Callable[[apsw.Connection], Any], *, alone: bool = False) -> Any:
+        if self._writer is None:
+            raise StorageUnavailable("The storage is not open.", hint="Call open() first.", retryable=False)
+        return await self._writer.submit(job, alone=alone)
+
+    async def _ready(self, table: Table) -> None:
+        """The table exists with its indexes; made on first use, then remembered."""
+        if (table.name, table.indexes) in self._declared:
+            if self._writer is None:
+                raise StorageUnavailable("The storage is not open.", hint="Call open() first.", retryable=False)
+            if self._pid != os.getpid():
+                self._check_process()
+            return
+        check_table(table)
+        if self._writer is None:
+            await self.open()
+        self._check_process()
+        await self._submit(lambda connection: declare(connection, table))
+        self._declared.add((table.name, table.indexes))
+
+    # ---------------------------------------------------------------- care
+
+    async def tables(self) -> list[Table]:
+        """Every table of every tenant that holds rows."""
+        await self.open()
+
+        def read(connection: apsw.Connection) -> list[Table]:
+            found: list[Table] = []
+            for name, indexes in list(connection.execute("SELECT name, indexes FROM mastra_tables ORDER BY name")):
+                table = Table(name, tuple(loads(indexes)))
+                tenants = connection.execute(f"SELECT DISTINCT tenant FROM {sql_name(table)} ORDER BY 1")  # noqa: S608 - names are checked
+                found += [Table(name, table.indexes, tenant) for (tenant,) in tenants]
+            return found
+
+        return await self._read(read)
+
+    async def integrity_check(self) -> None:
+        """Read the whole file; `StorageCorrupt` names what is damaged."""
+        await self.open()
+        problems = await self._read(lambda connection: [row[0] for row in connection.execute("PRAGMA integrity_check")])
+        if problems != ["ok"]:
+            raise StorageCorrupt(f"{self.path} is damaged: {'; '.join(problems)[:500]}", adapter="sqlite")
+
+    async def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the database into a new file while it is in use; the file appears when it is whole."""
+        await self.open()
+        target = Path(path)
+        part = target.with_name(target.name + ".part")
+
+        def copy() -> None:
+            part.unlink(missing_ok=True)
+            source, sink = connect(self.path, writable=False), apsw.Connection(str(part))
+            try:
+                with sink.backup("main", source, "main") as running:
+                    while not running.done:
+                        running.step(1000)
+            finally:
+                source.close()
+                sink.close()
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(target)
+
+        try:
+            await asyncio.to_thread(copy)
+        except (apsw.Error, OSError) as error:
+            part.unlink(missing_ok=True)
+            raise self._translate(error) from error
+
+
+def _upsert(table: Table) -> str:
+    return (
+        f"INSERT INTO {sql_name(table)}(tenant, key, value) VALUES(?,?,?)"  # noqa: S608 - names are checked
+        " ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
+    )
+
+
+def _apply(connection: apsw.Connection, checked: list[tuple[Operation, str]]) -> None:
+    """One batch inside the open transaction."""
+    for operation, text in checked:
+        table = operation.table
+        if isinstance(operation, Put):
+            connection.execute(_upsert(table), (table.tenant, operation.key, text))
+        elif isinstance(operation, Delete):
+            sql = f"DELETE FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+            connection.execute(sql, (table.tenant, operation.key))
+        else:
+            _expect(connection, operation)
+
+
+def _expect(connection: apsw.Connection, operation: Expect) -> None:
+    sql = f"SELECT value FROM {sql_name(operation.table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+    text = connection.execute(sql, (operation.table.tenant, operation.key)).get
+    if (operation.where is None) is not (text is None) or (
+        operation.where and not compile_filter(operation.where)(loads(text))
+    ):
+        raise Conflict(broken(operation), adapter="sqlite")
+
+
+def _condition(condition: Condition) -> tuple[str, list[Any]]:
+    name = column(condition.field)
+    if condition.op == "$in":
+        marks = ",".join("?" * len(condition.operand))
+        return f"{name} IN ({marks})", list(condition.operand)
+    # Texts and numbers never compare as equal in SQLite, but every text is greater than every number.
+    kind = "text" if isinstance(condition.operand, str) else "number"
+    guard = ""
+    if condition.op in {"$gt", "$gte"} and kind == "number":
+        guard = f" AND {name} < ''"
+    if condition.op in {"$lt", "$lte"} and kind == "text":
+        guard = f" AND {name} >= ''"
+    return f"{name} {_SQL_OPS[condition.op]} ?{guard}", [condition.operand]
+
+
+def _where(table: Table, chosen: Plan) -> tuple[str, list[Any]]:
+    parts, arguments = ["tenant=?"], [table.tenant]
+    for condition in chosen.conditions:
+        sql, values = _condition(condition)
+        parts.append(sql)
+        arguments += values
+    return " AND ".join(parts), arguments
+
+
+def _selects(
+    table: Table, chosen: Plan, order: Order | None, cursor: tuple[str, Any] | None
+) -> list[tuple[str, list[Any]]]:
+    """The statements whose rows, one after the other, are the scan.
+
+    Their text depends on the shape of the query only; values are bound. Rows without the ordered field are a
+    statement of their own after a cursor, so that each can begin inside the index instead of reading up to it.
+    """
+    clause, arguments = _where(table, chosen)
+    direction = "DESC" if order is not None and order.descending else "ASC"
+    ordering = "key" if order is None else f"{column(order.field)} {direction}, key {direction}"
+    hint = ""
+    if chosen.index is not None and chosen.ordered:
+        hint = f" INDEXED BY {index_name(table, '+'.join(chosen.index))}"
+
+    def statement(extra: str, values: list[Any]) -> tuple[str, list[Any]]:
+        sql = f"SELECT key, value FROM {sql_name(table)}{hint} WHERE {clause}{extra} ORDER BY {ordering}"  # noqa: S608 - names are checked
+        return sql, arguments + values
+
+    if cursor is None:
+        return [statement("", [])]
+    key, value = cursor
+    if order is None:
+        return [statement(" AND key > ?", [key])]
+    name = column(order.field)
+    if order.descending:
+        if value is None:
+            return [statement(f" AND {name} IS NULL AND key < ?", [key])]
+        return [statement(f" AND ({name}, key) < (?, ?)", [value, key]), statement(f" AND {name} IS NULL", [])]
+    if value is None:
+        return [statement(f" AND {name} IS NULL AND key > ?", [key]), statement(f" AND {name} IS NOT NULL", [])]
+    return [statement(f" AND ({name}, key) > (?, ?)", [value, key])]

@@ -1,0 +1,35 @@
+"""The table of backends that the shipped contract suites run over. A new adapter is one row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from mastra.ports.storage import Storage
+from mastra.registry import open_url
+
+StorageFactory = Callable[[Path], AbstractAsyncContextManager[Storage]]
+
+
+def storage_at(url: str) -> StorageFactory:
+    """Storage made from a URL; `{path}` in it is a fresh folder."""
+
+    @asynccontextmanager
+    async def make(path: Path) -> AsyncIterator[Storage]:
+        storage: Storage = open_url("mastra.storage", url.format(path=path))
+        await storage.open()
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+    return make
+
+
+STORAGES = [
+    pytest.param(storage_at("memory:"), id="memory"),
+    pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
+]
