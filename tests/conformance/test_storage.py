@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.conformance.backends import STORAGES, StorageFactory
 
 from mastra.testing.contracts.storage import CHECKS
-from tests.conformance.backends import STORAGES, StorageFactory
 
 
 @pytest.mark.parametrize("backend", STORAGES)

@@ -10,7 +10,14 @@ from mastra.errors import Conflict
 from mastra.ports.storage import Storage
 from mastra.storage.plans import plan
 from mastra.storage.rows import (
-    broken, check_batch, check_key, check_scan, check_table, decode_cursor, encode_cursor, encode_value,
+    broken,
+    check_batch,
+    check_key,
+    check_scan,
+    check_table,
+    decode_cursor,
+    encode_cursor,
+    encode_value,
 )  # fmt: skip
 from mastra.storage.sortkeys import sort_key
 from mastra.types.filters import Matcher, compile_filter
@@ -87,7 +94,7 @@ class MemoryStorage(Storage):
         rows = self._tables.get((table.tenant, table.name))
         if rows is None:
             rows = self._tables[table.tenant, table.name] = _Rows()
-        known = self._declared.get(table.name, ())
+        known = self._declared.setdefault(table.name, table.indexes)
         if not set(table.indexes) <= set(known):
             self._declared[table.name] = tuple(dict.fromkeys(known + table.indexes))
         rows.ensure(table)
@@ -132,22 +139,21 @@ class MemoryStorage(Storage):
     ) -> Iterator[str]:
         chosen = plan(table, where, order)
         cursor = None if after is None else decode_cursor(order, after)
-        if chosen.index is None and order is None:
+        if chosen.fields is None and order is None:
             first = 0 if cursor is None else bisect_right(rows.keys, cursor[0])
             yield from rows.keys[first:]
             return
-        if chosen.index is None or not chosen.ordered:
+        if chosen.fields is None or not chosen.ordered:
             yield from _sorted_keys(rows, order, cursor)
             return
-        index = rows.indexes[chosen.index]
+        index = rows.indexes[chosen.fields]
         prefix = tuple(sort_key(value) for value in chosen.fixed)
-        # (3,) sorts after every sort key, and a prefix sorts before all that begin with it.
-        low, high = bisect_left(index, prefix), bisect_left(index, (*prefix, (3,)))
-        if len(prefix) == len(chosen.index):
-            high = bisect_left(index, (*prefix, "\U0010ffff"))
+        # What sorts after every sort key, or after every key when all fields of the index are fixed.
+        beyond: Any = "\U0010ffff" if len(prefix) == len(chosen.fields) else (3,)
+        low, high = bisect_left(index, prefix), bisect_left(index, (*prefix, beyond))
         if cursor is not None:
             place = (*prefix, sort_key(cursor[1]), cursor[0])
-            if len(prefix) == len(chosen.index):
+            if len(prefix) == len(chosen.fields):
                 place = (*prefix, cursor[0])
             if order is not None and order.descending:
                 high = max(low, min(high, bisect_left(index, place)))
@@ -213,5 +219,3 @@ def _sorted_keys(rows: _Rows, order: Order | None, cursor: tuple[str, Any] | Non
     for item in places:
         if place is None or (item < place if order.descending else item > place):
             yield item[1]
-
-

@@ -13,7 +13,7 @@ class Plan(NamedTuple):
     """How to run a scan."""
 
     # The entry of `table.indexes` to use, or None for the order of keys.
-    index: tuple[str, ...] | None
+    fields: tuple[str, ...] | None
     # Values of the leading fields of that index.
     fixed: tuple[Any, ...]
     # Whether the index gives the asked-for order after its fixed fields.

@@ -29,7 +29,7 @@ _TENANT = re.compile(r"[A-Za-z0-9_.:@+=~/\-]{0,257}")
 @functools.lru_cache(maxsize=1024)
 def check_table(table: Table) -> Table:
     """`table` when its name, fields and tenant can be used by every backend."""
-    if not isinstance(table, Table) or not _NAME.fullmatch(table.name):
+    if not _NAME.fullmatch(getattr(table, "name", "")):
         raise BadDefinition(f"{table!r} is not a table.", hint="A name is 1 to 40 of a-z, 0-9 and _.")
     for field in fields_of(table):
         if not _FIELD.fullmatch(field):
@@ -174,7 +174,7 @@ def check_batch(batch: Sequence[Operation]) -> list[tuple[Operation, str]]:
 def check_scan(table: Table, order: Order | None, limit: int) -> None:
     """The parts of a scan that are not the filter."""
     check_table(table)
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+    if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"A limit of {limit!r} is not between 1 and {MAX_LIMIT:,}.")
     if order is not None and order.field not in field_set(table):
         raise InvalidInput(
@@ -195,7 +195,8 @@ def decode_cursor(order: Order | None, cursor: str) -> tuple[str, Any]:
         parts = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         key = check_key(parts[0])
         value = parts[1] if order is not None else None
-        if len(parts) != (1 if order is None else 2) or not isinstance(value, str | int | float | None):
+        fits = value is None or isinstance(value, str | int | float)
+        if len(parts) != (1 if order is None else 2) or not fits:
             raise ValueError(cursor)  # noqa: TRY301 - all ways of being wrong end in the same refusal
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InvalidInput("The cursor is not one that this query gave out.", hint="Begin again without it.") from error

@@ -17,10 +17,24 @@ from mastra.errors import BadSetting, Conflict, StorageCorrupt, StorageUnavailab
 from mastra.ports.storage import Storage
 from mastra.storage.plans import Plan, plan
 from mastra.storage.rows import (
-    broken, check_batch, check_key, check_scan, check_table, decode_cursor, encode_cursor, encode_value,
+    broken,
+    check_batch,
+    check_key,
+    check_scan,
+    check_table,
+    decode_cursor,
+    encode_cursor,
+    encode_value,
 )  # fmt: skip
 from mastra.storage.sqlite_file import (
-    check_version, column, connect, declare, index_name, prepare, sql_name, translate,
+    check_version,
+    column,
+    connect,
+    declare,
+    index_name,
+    prepare,
+    sql_name,
+    translate,
 )  # fmt: skip
 from mastra.storage.sqlite_writer import Writer
 from mastra.types.filters import Condition, Matcher, compile_filter
@@ -66,7 +80,7 @@ class SqliteStorage(Storage):
         options = parse_qs(parts.query)
         unknown = set(options) - {"durability"}
         if unknown:
-            raise BadSetting(f"{sorted(unknown)[0]!r} is not an option of sqlite.", hint="Known: durability.")
+            raise BadSetting(f"{min(unknown)!r} is not an option of sqlite.", hint="Known: durability.")
         durability = options.get("durability", ["full"])[-1]
         return cls(path[1:], durability=durability)  # type: ignore[arg-type]  # the constructor checks the word
 
@@ -79,7 +93,6 @@ class SqliteStorage(Storage):
                 self._check_process()
                 return
             check_version()
-            Path(self.path).absolute().parent.mkdir(parents=True, exist_ok=True)
             writer = Writer(self._connect_writer, self._translate)
             await writer.start()
             self._pid = os.getpid()
@@ -104,6 +117,7 @@ class SqliteStorage(Storage):
         self._opening = None
 
     def _connect_writer(self) -> apsw.Connection:
+        Path(self.path).absolute().parent.mkdir(parents=True, exist_ok=True)
         connection = connect(self.path, writable=True, full=self._full)
         try:
             prepare(connection, self.path)
@@ -137,7 +151,7 @@ class SqliteStorage(Storage):
     async def get_many(self, table: Table, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The rows of `keys` that exist, in one read."""
         await self._ready(table)
-        wanted = [check_key(key) for key in dict.fromkeys(keys)]
+        wanted = list(dict.fromkeys(map(check_key, keys)))
         sql = f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
 
         def read(connection: apsw.Connection) -> list[Any]:
@@ -346,7 +360,7 @@ class SqliteStorage(Storage):
 
 def _upsert(table: Table) -> str:
     return (
-        f"INSERT INTO {sql_name(table)}(tenant, key, value) VALUES(?,?,?)"  # noqa: S608 - names are checked
+        f"INSERT INTO {sql_name(table)}(tenant, key, value) VALUES(?,?,?)"
         " ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
     )
 
@@ -409,8 +423,8 @@ def _selects(
     direction = "DESC" if order is not None and order.descending else "ASC"
     ordering = "key" if order is None else f"{column(order.field)} {direction}, key {direction}"
     hint = ""
-    if chosen.index is not None and chosen.ordered:
-        hint = f" INDEXED BY {index_name(table, '+'.join(chosen.index))}"
+    if chosen.fields is not None and chosen.ordered:
+        hint = f" INDEXED BY {index_name(table, '+'.join(chosen.fields))}"
 
     def statement(extra: str, values: list[Any]) -> tuple[str, list[Any]]:
         sql = f"SELECT key, value FROM {sql_name(table)}{hint} WHERE {clause}{extra} ORDER BY {ordering}"  # noqa: S608 - names are checked

@@ -8,7 +8,14 @@ from typing import Any
 import apsw
 
 from mastra.errors import (
-    BadSetting, Conflict, MastraError, SchemaTooNew, StorageCorrupt, StorageError, StorageFull, StorageUnavailable,
+    BadSetting,
+    Conflict,
+    MastraError,
+    SchemaTooNew,
+    StorageCorrupt,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
 )  # fmt: skip
 from mastra.storage.rows import fields_of
 from mastra.types.json import dumps, loads

@@ -106,8 +106,7 @@ class Writer:
                 connection.execute("BEGIN IMMEDIATE")
                 for entry in group:
                     results.append(self._one(connection, entry, shared=len(group) > 1))
-                    if not connection.in_transaction:
-                        raise StorageUnavailable("SQLite gave the transaction up.", adapter="sqlite")
+                    _check_open(connection)
                 failed_alone = len(group) == 1 and results[0][1] is not None
                 connection.execute("ROLLBACK" if failed_alone else "COMMIT")
         except BaseException as error:  # noqa: BLE001 - every waiter is told, whatever happened
@@ -137,6 +136,12 @@ class Writer:
         if shared:
             connection.execute("RELEASE one")
         return value, None
+
+
+def _check_open(connection: apsw.Connection) -> None:
+    """SQLite ends the transaction by itself after some errors; then nothing of the group may be told as written."""
+    if not connection.in_transaction:
+        raise StorageUnavailable("SQLite gave the transaction up; nothing was written.", adapter="sqlite")
 
 
 def _undo(connection: apsw.Connection) -> None:

@@ -298,7 +298,7 @@ def _regex(pattern: Any, options: Any) -> Matcher:
 
 
 _BUILDERS: dict[str, Callable[[Any], Matcher]] = {
-    "$eq": lambda operand: _equals(operand),
+    "$eq": _equals,
     "$ne": lambda operand: _negate(_equals(operand)),
     "$gt": _ordered("$gt"),
     "$gte": _ordered("$gte"),
@@ -334,9 +334,7 @@ def conditions(filter: dict[str, Any] | None, fields: frozenset[str] | set[str])
             exact = False
         elif _is_operators(operand):
             for name, argument in operand.items():
-                if (name == "$eq" and _scalar(argument)) or (name in _RANGES):
-                    found.append(Condition(key, name, argument))
-                elif name == "$in" and argument and len(argument) <= 200 and all(map(_scalar, argument)):
+                if _tells(name, argument):
                     found.append(Condition(key, name, argument))
                 else:
                     exact = False
@@ -345,6 +343,13 @@ def conditions(filter: dict[str, Any] | None, fields: frozenset[str] | set[str])
         else:
             exact = False
     return found, exact
+
+
+def _tells(name: str, argument: Any) -> bool:
+    """Whether an index can answer this operator."""
+    if name == "$in":
+        return bool(argument) and len(argument) <= 200 and all(map(_scalar, argument))
+    return name in _RANGES or (name == "$eq" and _scalar(argument))
 
 
 def _scalar(value: Any) -> bool:

@@ -17,7 +17,7 @@ from mastra.testing.contracts.expectations import expect, expect_raises
 from mastra.testing.contracts.injections import INJECTIONS
 from mastra.types.filters import matches
 from mastra.types.ids import new_id
-from mastra.types.records import Delete, Expect, Filter, Order, Page, Put, Record, Table
+from mastra.types.records import Delete, Expect, Filter, Operation, Order, Page, Put, Record, Table
 
 Check = Callable[[Storage], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
@@ -97,7 +97,12 @@ async def a_batch_happens_whole_or_not_at_all(storage: Storage) -> None:
     """A broken precondition leaves nothing behind."""
     table = fresh_table()
     await storage.write([Put(table, "a", {"n": 1})])
-    batch = [Put(table, "a", {"n": 2}), Put(table, "b", {"n": 2}), Expect(table, "a", {"n": 5}), Delete(table, "a")]
+    batch: list[Operation] = [
+        Put(table, "a", {"n": 2}),
+        Put(table, "b", {"n": 2}),
+        Expect(table, "a", {"n": 5}),
+        Delete(table, "a"),
+    ]
     await expect_raises(Conflict, storage.write(batch))
     expect(await storage.get(table, "a"), {"n": 1})
     expect(await storage.get(table, "b"), None)
@@ -191,10 +196,31 @@ async def tenants_that_begin_alike_never_meet(storage: Storage) -> None:
 async def pages_cover_every_row_once_in_order(storage: Storage) -> None:
     """Up and down, by key and by field, with equal and missing values of several types."""
     table = fresh_table()
-    values: list[Any] = [None, 3, -1, 2.5, 3, "b", "a", "", "ä", "🌍", "~", True, False, 0, 1e300, -1e300, None, "a", 10, 9]
+    values: list[Any] = [
+        None,
+        3,
+        -1,
+        2.5,
+        3,
+        "b",
+        "a",
+        "",
+        "ä",
+        "🌍",
+        "~",
+        True,
+        False,
+        0,
+        1e300,
+        -1e300,
+        None,
+        "a",
+        10,
+        9,
+    ]
     rows = {f"k{index:02d}": {"at": value} for index, value in enumerate(values)} | {"none": {}}
     keys = list(rows)
-    random.Random(7).shuffle(keys)
+    random.Random(7).shuffle(keys)  # noqa: S311 - a repeatable shuffle
     for key in keys:
         await storage.write([Put(table, key, rows[key])])
     by_key = [record.key for record in await read_all(storage, table, limit=4)]
@@ -243,7 +269,7 @@ async def fields_that_are_looked_up_together_give_their_order(storage: Storage) 
 async def filters_mean_what_they_mean_in_python(storage: Storage) -> None:
     """Random rows against random filters: the same rows as `types.filters.matches` chooses."""
     table = fresh_table()
-    rng = random.Random(20)
+    rng = random.Random(20)  # noqa: S311 - repeatable rows and filters
     rows = {f"k{index:03d}": _random_row(rng) for index in range(60)}
     await storage.write([Put(table, key, value) for key, value in rows.items()])
     for _ in range(60):
@@ -263,7 +289,11 @@ def _random_row(rng: random.Random) -> dict[str, Any]:
     row: dict[str, Any] = {field: rng.choice(_SCALARS) for field in ("status", "at", "group") if rng.random() < 0.8}
     for field in ("tags", "meta", "free"):
         row[field] = rng.choice(
-            [[rng.choice(_SCALARS) for _ in range(rng.randint(0, 3))], {"deep": rng.choice(_SCALARS)}, rng.choice(_SCALARS)]
+            [
+                [rng.choice(_SCALARS) for _ in range(rng.randint(0, 3))],
+                {"deep": rng.choice(_SCALARS)},
+                rng.choice(_SCALARS),
+            ]
         )
     return row
 
@@ -330,7 +360,21 @@ async def filters_that_are_not_known_are_refused(storage: Storage) -> None:
 async def wrong_keys_are_refused_at_the_door(storage: Storage) -> None:
     """By every method, before anything is read or written."""
     table = fresh_table()
-    wrong: list[Any] = ["", "a b", "../x", "a\0b", "ключ", "a'b", "x" * 513, None, 5, ["k"], {"$gt": ""}, "\ud800", "a\n"]
+    wrong: list[Any] = [
+        "",
+        "a b",
+        "../x",
+        "a\0b",
+        "ключ",
+        "a'b",
+        "x" * 513,
+        None,
+        5,
+        ["k"],
+        {"$gt": ""},
+        "\ud800",
+        "a\n",
+    ]
     for key in wrong:
         await expect_raises(InvalidId, storage.get(table, key), key)
         await expect_raises(InvalidId, storage.get_many(table, [key]), key)
