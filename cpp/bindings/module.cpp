@@ -5,6 +5,8 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The compiled core of mastra. Import mastra.native instead.";
   mastra::bindings::bind_errors(module);
   mastra::bindings::bind_build_info(module);
+  mastra::bindings::bind_distance(module);
+  mastra::bindings::bind_exact_search(module);
   mastra::bindings::bind_sse(module);
   mastra::bindings::bind_records(module);
   mastra::bindings::bind_json(module);
