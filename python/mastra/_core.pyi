@@ -3,8 +3,10 @@ The compiled core of mastra. Import mastra.native instead.
 """
 from __future__ import annotations
 import mastra.native.events
+import numpy
+import numpy.typing
 import typing
-__all__: list[str] = ['NdjsonParser', 'PartialJson', 'RecordParser', 'SseParser', 'build_info', 'parse_json']
+__all__: list[str] = ['NdjsonParser', 'PartialJson', 'RecordParser', 'SseParser', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'parse_json']
 class SseParser:
     """
     An incremental parser of server-sent events; one per stream.
@@ -110,9 +112,43 @@ class PartialJson:
         """
         The value so far, None before there is one. It grows in place: read it, do not change it.
         """
+def active_kernel() -> str:
+    """
+    The instruction set in use. MASTRA_KERNEL=name in the environment forces one.
+    """
 def build_info() -> dict[str, typing.Any]:
     """
     What this build of the core is: version, compiler, architecture, debug.
+    """
+def cosine(a: typing.Any, b: typing.Any, *, element: str | None = None) -> float | numpy.typing.NDArray[numpy.float32]:
+    """
+    The cosine of the angle between two vectors, or between rows; 0 for the zero vector.
+    
+    Floats, float16 and int8 arrays say what they are; `element` names bf16 (uint16 arrays), u4 (packed
+    uint8, the low half first).
+    """
+def dot(a: typing.Any, b: typing.Any, *, element: str | None = None) -> float | numpy.typing.NDArray[numpy.float32]:
+    """
+    The dot product of two vectors, or of rows. See cosine.
+    """
+def exact_search(base: typing.Any, queries: typing.Any, k: typing.SupportsInt | typing.SupportsIndex = 10, *, metric: str = 'cosine', threads: typing.SupportsInt | typing.SupportsIndex = 1) -> tuple[numpy.typing.NDArray[numpy.uint64], numpy.typing.NDArray[numpy.float32]]:
+    """
+    The k best rows of `base` for each query, best first, by looking at every row: (row numbers, scores).
+    
+    Scores: cosine and dot, the larger the better; l2, the squared distance, the smaller the better. Fewer
+    rows than k give fewer columns. A row whose score is not a number is never an answer.
+    """
+def hamming(a: typing.Any, b: typing.Any) -> int | numpy.typing.NDArray[numpy.uint64]:
+    """
+    The number of bits that differ; a and b are packed uint8.
+    """
+def kernels() -> list[str]:
+    """
+    The instruction sets this machine runs, most preferred first.
+    """
+def l2(a: typing.Any, b: typing.Any, *, element: str | None = None) -> float | numpy.typing.NDArray[numpy.float32]:
+    """
+    The squared Euclidean distance of two vectors, or of rows. See cosine.
     """
 def parse_json(text: str | bytes | bytearray | memoryview, *, max_depth: typing.SupportsInt | typing.SupportsIndex = 200) -> typing.Any:
     """
