@@ -124,7 +124,7 @@ class MastraError(Exception):
         return out
 
 
-def near_miss(name: str, known: Iterable[str]) -> str:
+def near_miss(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """A sentence that suggests what `name` may have meant, or an empty text.
 
     >>> near_miss("opneai", ["openai", "anthropic"])
@@ -132,7 +132,7 @@ def near_miss(name: str, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches  # noqa: PLC0415 - only a failing path pays for it
 
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    matches = get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"Did you mean {matches[0]!r}?" if matches else ""
 
 

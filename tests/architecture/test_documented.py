@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from mastra import errors, registry
+from mastra.settings import describe
 
 
 def rows(path: Path) -> set[str]:
@@ -71,3 +72,10 @@ def test_every_extra_is_documented(root: Path) -> None:
 
 def test_every_group_of_the_registry_is_declared(root: Path) -> None:
     assert set(registry.GROUPS) <= set(declared_adapters(root))
+
+
+def test_every_setting_has_a_row(root: Path) -> None:
+    known = rows(root / "docs" / "guide" / "settings.md")
+    settings = {item.name for item in describe()}
+    assert settings - known == set(), "Add a row to docs/guide/settings.md."
+    assert {name for name in known if "." in name} - settings == set(), "These settings are gone."
