@@ -1,0 +1,1 @@
+"""One module per noun: its handlers, and a mapping from "METHOD /path" to them."""
