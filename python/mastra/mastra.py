@@ -68,7 +68,10 @@ class Mastra:
         bus: str | EventBus | None = None,
         exporters: Iterable[str | Exporter] = (),
         clock: Clock = SYSTEM_CLOCK,
+        server: Any = None,
     ) -> None:
+        # The options of `mastra.server.ServerOptions` that `mastra dev` and `mastra start` use.
+        self.server = server
         self.services = Services(
             storage=_adapter("mastra.storage", "memory:" if storage is None else storage),
             vectors=_stores(vectors),

@@ -10,7 +10,7 @@ from typing import Any
 ROLES: Mapping[str, tuple[str, ...]] = {
     "owner": ("*",),
     "admin": ("*:read", "*:write", "*:execute", "*:delete", "*:publish"),
-    "member": ("*:read", "*:execute", "memory:write", "memory:delete", "vector:write", "vector:delete"),
+    "member": ("*:read", "*:execute", "memory:write", "memory:delete", "vector:write"),
     "viewer": ("*:read",),
 }
 # Roles that see beyond their own resource.

@@ -1,0 +1,309 @@
+"""The ASGI application: the only file that knows the web framework. Everything of ours is answered straight from
+the route table; custom routes, middleware and unknown paths go through Starlette."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from starlette.applications import Starlette
+
+from mastra.server.answers import answer_open
+from mastra.server.audit import AuditLog
+from mastra.server.body import read_body
+from mastra.server.call import Call, header, parse_query
+from mastra.server.gate import Gate
+from mastra.server.options import ServerOptions
+from mastra.server.problems import invalid, problem
+from mastra.server.replies import Raw, Stream
+from mastra.server.sse import HEARTBEAT, dumps, first
+from mastra.server.state import OpenStream, State
+from mastra.server.table import Route, load
+from mastra.types.ids import new_id
+
+if TYPE_CHECKING:
+    from mastra.mastra import Mastra
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON_TYPE = (b"content-type", b"application/json")
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"connection", b"keep-alive"), (b"x-accel-buffering", b"no"))
+_NOT_FOUND = b"404 Not Found"
+
+
+class App:
+    """The ASGI application of one `Mastra`. Mount it anywhere, or run it with `mastra start`."""
+
+    def __init__(self, mastra: Mastra, options: ServerOptions) -> None:
+        self.mastra = mastra
+        self.options = options
+        audit = AuditLog(mastra.storage, secret=options.audit_secret) if options.audit else None
+        self.state = State(mastra, options, load(), audit)
+        self.gate = Gate(self.state)
+        self.cors = self.gate.cors
+        self._prefix = f"{options.prefix}/"
+        self._plain = {route.path: route for route in self.state.table if route.path.startswith("//")}
+        self._rest = Starlette(routes=list(options.routes), lifespan=None)
+        self._rest.router.default = self._unknown  # type: ignore[method-assign] - our 404 instead of Starlette's
+        self._entry: Callable[[Scope, Receive, Send], Awaitable[None]] = self._http
+        for layer in reversed(options.middleware):
+            self._entry = layer.cls(self._entry, *layer.args, **layer.kwargs)
+        self._owns_life = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI: HTTP, WebSocket and lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._entry(scope, receive, send)
+        elif kind == "websocket":
+            from mastra.server.websocket import serve_socket  # noqa: PLC0415 - only who connects pays for it
+
+            await serve_socket(self.state, self.gate, scope, receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    # ---------------------------------------------------------------- life
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.startup()
+        except Exception as error:  # noqa: BLE001 - the server prints the reason and stops
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def startup(self) -> None:
+        """Open the application unless somebody else has."""
+        self._owns_life = not self.mastra.is_open
+        if self._owns_life:
+            await self.mastra.open()
+
+    async def shutdown(self) -> None:
+        """Let runs finish, give back what was opened. Idempotent."""
+        self.state.stopping = True
+        await self.state.stop()
+        if self.state.audit is not None:
+            await self.state.audit.flush()
+        if self._owns_life:
+            await self.mastra.close(drain_s=self.options.drain_s)
+
+    # ---------------------------------------------------------------- requests
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        method: str = scope["method"]
+        if path.startswith(self._prefix):
+            found = self.state.table.match(method, path[len(self._prefix) :])
+        else:
+            route = self._plain.get(f"/{path}")
+            if route is None or route.method != method:
+                await self._rest(scope, receive, send)
+                return
+            found = route, {}
+        await self._answer(scope, receive, send, path, found)
+
+    async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        await _respond(send, 404, _NOT_FOUND, ((b"content-type", b"text/plain; charset=UTF-8"), *SECURITY))
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, path: str, found: tuple[Route, dict[str, str]] | None
+    ) -> None:
+        headers = scope["headers"]
+        began = time.perf_counter()
+        request_id = _request_id(header(headers, b"x-request-id"))
+        base = (*SECURITY, (b"x-request-id", request_id.encode()), *self.cors.headers(headers))
+        if found is None:
+            if scope["method"] == "OPTIONS" and self.cors.is_preflight(headers):
+                await _respond(send, 204, b"", (*base, *self.cors.preflight(headers)))
+                return
+            await _respond(send, 404, _NOT_FOUND, ((b"content-type", b"text/plain; charset=UTF-8"), *base))
+            return
+        route, params = found
+        state = self.state
+        call = Call(state.mastra, state, route, params, headers, request_id=request_id)
+        metrics = state.metrics
+        metrics.in_flight += 1
+        status = 500
+        try:
+            try:
+                result = await self._handle(call, scope, receive)
+                if isinstance(result, Stream):
+                    status = 200
+                    await self._stream(result, receive, send, base)
+                elif isinstance(result, Raw):
+                    status = result.status
+                    kind = (b"content-type", result.content_type)
+                    await _respond(send, status, result.body, (kind, *result.headers, *base))
+                else:
+                    status = 200
+                    await _respond(send, 200, dumps(result), (JSON_TYPE, *base))
+            except _Gone:
+                status = 499
+            except Exception as error:  # noqa: BLE001 - the edge: whatever happened becomes an answer
+                status = await self._fail(error, call, send, base)
+        finally:
+            metrics.in_flight -= 1
+            metrics.request(route.method, route.path, status, time.perf_counter() - began)
+            if state.audit is not None:
+                state.audit.note(call, status)
+
+    async def _fail(self, error: Exception, call: Call, send: Send, base: tuple[tuple[bytes, bytes], ...]) -> int:
+        told = problem(error)
+        if told.status >= 500:
+            self.gate.report(error, call)
+        extra = told.headers
+        if told.code and told.code != "refused":
+            extra = (*extra, (b"x-error-code", told.code.encode()))
+        await _respond(send, told.status, dumps(told.body), (JSON_TYPE, *extra, *base))
+        return told.status
+
+    async def _handle(self, call: Call, scope: Scope, receive: Receive) -> Any:
+        route, options = call.route, self.options
+        raw_query: bytes = scope.get("query_string", b"")
+        # Nothing of the request is parsed before it is known who asks.
+        await self.gate.admit(call, scope, raw_query)
+        issues: list[dict[str, str]] = []
+        try:
+            call.query = parse_query(route, self.state.table.shapes, raw_query, issues)
+        except ValueError as error:
+            raise invalid("query parameters", [{"field": "root", "message": str(error)}]) from None
+        if issues:
+            raise invalid("query parameters", issues)
+        if route.method != "GET":
+            limit = min(options.max_body, route.max_body or options.max_body)
+            call.body = await read_body(receive, call.headers, limit, options)
+            if route.check_body is not None:
+                route.check_body({} if call.body is None else call.body, "", issues)
+                if issues:
+                    raise invalid("request body", issues)
+                if call.body is None:
+                    call.body = {}
+        if route.handler is None:
+            return answer_open(call)
+        if route.out != "json":
+            return await route.handler(call)
+        return await _watched(route.handler(call), receive, options.timeout_s)
+
+    async def _stream(
+        self, stream: Stream, receive: Receive, send: Send, base: tuple[tuple[bytes, bytes], ...]
+    ) -> None:
+        head, body = await first(stream.body)
+        kind = (b"content-type", stream.content_type)
+        await send({"type": "http.response.start", "status": 200, "headers": [kind, *STREAM_HEADERS, *base]})
+        current = asyncio.current_task()
+        watcher = asyncio.create_task(_until_gone(receive))
+        gone = False
+
+        def leave(task: asyncio.Task[None]) -> None:
+            nonlocal gone
+            if not task.cancelled() and current is not None:
+                gone = True
+                current.cancel()
+
+        watcher.add_done_callback(leave)
+        opened = OpenStream(_beat(send) if stream.beats else None)
+        self.state.opened(opened)
+        stall = self.options.stall_s
+        try:
+            await send({"type": "http.response.body", "body": head, "more_body": True})
+            async for part in body:
+                # A client that stops reading is let go; its run is cancelled like that of one who left.
+                async with asyncio.timeout(stall):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                opened.last = time.monotonic()
+            watcher.remove_done_callback(leave)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except asyncio.CancelledError:
+            if not gone:
+                raise
+            if current is not None:
+                current.uncancel()
+        except (TimeoutError, OSError):
+            self.state.metrics.refused["slow-client"] += 1
+        finally:
+            watcher.remove_done_callback(leave)
+            watcher.cancel()
+            self.state.closed(opened)
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+
+
+class _Gone(BaseException):
+    """The client left before the answer was ready."""
+
+
+def _beat(send: Send) -> Callable[[], Awaitable[None]]:
+    async def beat() -> None:
+        await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+
+    return beat
+
+
+async def _until_gone(receive: Receive) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+
+
+async def _watched(work: Awaitable[Any], receive: Receive, timeout_s: float) -> Any:
+    """The result of `work`; it is cancelled when the client leaves or the time is up."""
+    current = asyncio.current_task()
+    watcher = asyncio.create_task(_until_gone(receive))
+    gone = False
+
+    def leave(task: asyncio.Task[None]) -> None:
+        nonlocal gone
+        if not task.cancelled() and current is not None:
+            gone = True
+            current.cancel()
+
+    watcher.add_done_callback(leave)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await work
+    except asyncio.CancelledError:
+        if gone and current is not None:
+            current.uncancel()
+            raise _Gone from None
+        raise
+    finally:
+        watcher.remove_done_callback(leave)
+        watcher.cancel()
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _request_id(given: str) -> str:
+    if given and len(given) <= 128 and given.isascii() and given.replace("-", "").replace("_", "").isalnum():
+        return given
+    return new_id()
+
+
+def create_app(mastra: Mastra, options: ServerOptions | None = None, **facts: Any) -> App:
+    """The ASGI application that serves `mastra`. Options come as an object, or as keywords of `ServerOptions`."""
+    chosen = options or mastra.server or ServerOptions()
+    return App(mastra, replace(chosen, **facts) if facts else chosen)

@@ -1,0 +1,128 @@
+"""Framing: chunks as server-sent events or as records ended by 0x1E, joined so that a busy run costs few writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mastra.errors import MastraError
+from mastra.server.problems import problem
+from mastra.types.chunks import Chunk
+from mastra.types.times import to_wire
+
+if TYPE_CHECKING:
+    from mastra.runtime.broadcast import RunLog
+    from mastra.runtime.stream import RunStream
+
+DONE = b"data: [DONE]\n\n"
+CONNECTED = b": connected\n\n"
+HEARTBEAT = b": \n\n"
+
+Frame: TypeAlias = Callable[[Chunk], bytes]
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+# Chunks that carry the provider's request: it holds the whole prompt and stays on the server.
+_WITH_REQUEST = frozenset({"step-start", "step-finish", "finish"})
+
+
+def dumps(value: Any) -> bytes:
+    """JSON as it goes over the wire."""
+    return _encode(value).encode()
+
+
+def wire(chunk: Chunk) -> str:
+    """The JSON text of a chunk. A text delta, of which there are hundreds a run, is written by hand."""
+    if chunk.type == "text-delta" and chunk.metadata is None:
+        payload = chunk.payload
+        if len(payload) == 2:
+            return (
+                f'{{"type":"text-delta","runId":"{chunk.run_id}","from":"{chunk.origin}",'
+                f'"payload":{{"id":{encode_basestring(payload["id"])},"text":{encode_basestring(payload["text"])}}}}}'
+            )
+    data = chunk.to_wire()
+    if chunk.type in _WITH_REQUEST:
+        data["payload"] = _redacted(chunk.type, data["payload"])
+    return _encode(data)
+
+
+def _redacted(kind: str, payload: Any) -> Any:
+    if not isinstance(payload, dict):
+        return payload
+    if kind == "step-start":
+        return {**payload, "request": {}}
+    out = dict(payload)
+    metadata = out.get("metadata")
+    if isinstance(metadata, dict) and "request" in metadata:
+        out["metadata"] = {key: value for key, value in metadata.items() if key != "request"}
+    output = out.get("output")
+    if isinstance(output, dict) and isinstance(output.get("steps"), list):
+        steps = [{k: v for k, v in step.items() if k != "request"} for step in output["steps"]]
+        out["output"] = {**output, "steps": steps}
+    return out
+
+
+def sse_frames(chunks: Iterable[Chunk]) -> bytes:
+    """Chunks as `data:` blocks."""
+    return "".join([f"data: {wire(chunk)}\n\n" for chunk in chunks]).encode("utf-8", "replace")
+
+
+def record_frames(chunks: Iterable[Chunk]) -> bytes:
+    """Chunks as JSON records, each ended by 0x1E."""
+    return "".join([f"{wire(chunk)}\x1e" for chunk in chunks]).encode("utf-8", "replace")
+
+
+def error_chunk(error: BaseException, run_id: str, origin: Any = "AGENT") -> Chunk:
+    """What a reader gets when a run breaks after its stream has begun: the error without its insides."""
+    told = problem(error)
+    code = error.code if isinstance(error, MastraError) else "internal"
+    message = {"message": told.body.get("error", "error"), "name": type(error).__name__, "code": code}
+    return Chunk("error", {"error": message}, run_id, origin)
+
+
+async def agent_body(run: RunStream[Any], *, connected: bool = False) -> AsyncIterator[bytes]:
+    """An agent run as server-sent events. After each write an id block says how much the reader has by then."""
+    if connected:
+        yield CONNECTED
+    count = 0
+    async with run:
+        try:
+            while batch := await run.take():
+                count += len(batch)
+                yield sse_frames(batch) + b"id: %d\n\n" % (count - 1)
+        except Exception as error:  # noqa: BLE001 - the head is sent: the error can only travel as a chunk
+            if count == 0:
+                raise
+            yield sse_frames([error_chunk(error, run.run_id)])
+        yield DONE
+
+
+async def observe_body(log: RunLog, offset: int) -> AsyncIterator[bytes]:
+    """The chunks of a run from an offset on, in the envelope that carries each one's index."""
+    async for index, chunk in log.observe(offset):
+        created = to_wire(datetime.now(UTC))
+        envelope = {"type": "chunk", "runId": log.run_id, "data": chunk.to_wire(), "createdAt": created, "index": index}
+        yield b"data: " + dumps(envelope) + b"\n\nid: %d\n\n" % index
+    yield DONE
+
+
+async def record_body(run: RunStream[Any]) -> AsyncIterator[bytes]:
+    """A workflow run as records. The end of the connection is the end of the run."""
+    started = False
+    async with run:
+        try:
+            while batch := await run.take():
+                started = True
+                yield record_frames(batch)
+        except Exception as error:  # noqa: BLE001 - as above
+            if not started:
+                raise
+            yield record_frames([error_chunk(error, run.run_id, "WORKFLOW")])
+
+
+async def first(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first bytes of a body, so that an error before them can still be an ordinary answer, and the rest."""
+    async for head in body:
+        return head, body
+    return b"", body

@@ -1,0 +1,76 @@
+"""What one running server keeps: its application, options, table, limits, counters and open streams."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from mastra.server.limits import Limiter
+from mastra.server.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mastra.mastra import Mastra
+    from mastra.server.audit import AuditLog
+    from mastra.server.options import ServerOptions
+    from mastra.server.table import Table
+
+
+class OpenStream:
+    """A stream at work: when it last wrote, so that quiet ones get a heartbeat."""
+
+    __slots__ = ("beat", "last")
+
+    def __init__(self, beat: Callable[[], Awaitable[None]] | None) -> None:
+        self.beat = beat
+        self.last = time.monotonic()
+
+
+class State:
+    """The server's own state, shared by all requests of one process."""
+
+    def __init__(self, mastra: Mastra, options: ServerOptions, table: Table, audit: AuditLog | None) -> None:
+        self.mastra = mastra
+        self.options = options
+        self.table = table
+        self.audit = audit
+        self.metrics = Metrics()
+        self.started = time.monotonic()
+        self.keys = Limiter(options.rate_per_key) if options.rate_per_key else None
+        self.addresses = Limiter(options.rate_per_address) if options.rate_per_address else None
+        self.guesses = Limiter(options.guess_rate)
+        self.streams: set[OpenStream] = set()
+        self.stopping = False
+        self._heart: asyncio.Task[None] | None = None
+
+    def opened(self, stream: OpenStream) -> None:
+        """A stream began; the first one starts the heart."""
+        self.streams.add(stream)
+        self.metrics.streams = len(self.streams)
+        if self._heart is None or self._heart.done():
+            self._heart = asyncio.get_running_loop().create_task(self._beat(), name="mastra-heartbeats")
+
+    def closed(self, stream: OpenStream) -> None:
+        """A stream ended."""
+        self.streams.discard(stream)
+        self.metrics.streams = len(self.streams)
+
+    async def _beat(self) -> None:
+        pause = self.options.heartbeat_s
+        while self.streams:
+            await asyncio.sleep(pause / 3)
+            horizon = time.monotonic() - pause
+            for stream in [stream for stream in self.streams if stream.last < horizon and stream.beat is not None]:
+                stream.last = time.monotonic()
+                if stream.beat is not None:
+                    with contextlib.suppress(Exception):
+                        await asyncio.wait_for(stream.beat(), 1.0)
+
+    async def stop(self) -> None:
+        """Stop the heart."""
+        if self._heart is not None:
+            self._heart.cancel()
+            await asyncio.wait({self._heart})
