@@ -195,6 +195,18 @@ class RunStream(Generic[T]):
         finally:
             await self.aclose()
 
+    async def take(self) -> list[Chunk]:
+        """All chunks that lie ready, at least one; an empty list at the end. One wait for many chunks."""
+        try:
+            batch = [await self.__anext__()]
+        except StopAsyncIteration:
+            return []
+        emit = self._emit
+        batch.extend(emit._queue)  # noqa: SLF001 - the two halves of one queue
+        emit._queue.clear()  # noqa: SLF001
+        emit._free()  # noqa: SLF001
+        return batch
+
     async def __anext__(self) -> Chunk:
         emit = self._emit
         queue = emit._queue  # noqa: SLF001 - the two halves of one queue

@@ -1,5 +1,4 @@
-"""What a route of the protocol answers while its feature is not configured: empty lists, "not found", or a refusal
-by name. Never a bare 404."""
+"""What a route answers while its feature is not configured: an empty list, "not found", or a refusal by name."""
 
 from __future__ import annotations
 

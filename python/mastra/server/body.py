@@ -37,9 +37,7 @@ async def read_body(
         return None
     kind = header(headers, b"content-type")
     if kind.startswith("multipart/form-data"):
-        from mastra.server.multipart import parse_form  # noqa: PLC0415 - only uploads pay for it
-
-        return parse_form(raw, kind)
+        raise Refused(415, {"error": "Send JSON; files travel as base64 texts"})
     return parse_json(raw, options.max_depth)
 
 

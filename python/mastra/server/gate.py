@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Headers = Sequence[tuple[bytes, bytes]]
 log = logging.getLogger("mastra.server")
+ALLOWED_HEADERS = (
+    b"Content-Type,Authorization,A2A-Version,Last-Event-ID,X-Request-Id,traceparent,"
+    b"x-mastra-client-type,x-mastra-dev-playground"
+)
 INVALID_TOKEN = {"error": "Invalid or expired token"}
 
 
@@ -179,9 +183,7 @@ class Cors:
             (b"access-control-allow-methods", b"GET,POST,PUT,PATCH,DELETE,OPTIONS"),
             (
                 b"access-control-allow-headers",
-                b"Content-Type,Authorization,A2A-Version,Last-Event-ID,X-Request-Id,traceparent,"
-                b"x-mastra-client-type,x-mastra-dev-playground",
+                ALLOWED_HEADERS,
             ),
             (b"access-control-max-age", b"3600"),
         )
-

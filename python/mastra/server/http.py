@@ -1,5 +1,7 @@
-"""The ASGI application: the only file that knows the web framework. Everything of ours is answered straight from
-the route table; custom routes, middleware and unknown paths go through Starlette."""
+"""The ASGI application, and the only file that knows the web framework.
+
+Our own routes are answered straight from the table; custom routes and unknown paths go through Starlette.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,7 @@ class App:
         self._prefix = f"{options.prefix}/"
         self._plain = {route.path: route for route in self.state.table if route.path.startswith("//")}
         self._rest = Starlette(routes=list(options.routes), lifespan=None)
-        self._rest.router.default = self._unknown  # type: ignore[method-assign] - our 404 instead of Starlette's
+        self._rest.router.default = self._unknown
         self._entry: Callable[[Scope, Receive, Send], Awaitable[None]] = self._http
         for layer in reversed(options.middleware):
             self._entry = layer.cls(self._entry, *layer.args, **layer.kwargs)
@@ -66,9 +68,7 @@ class App:
         if kind == "http":
             await self._entry(scope, receive, send)
         elif kind == "websocket":
-            from mastra.server.websocket import serve_socket  # noqa: PLC0415 - only who connects pays for it
-
-            await serve_socket(self.state, self.gate, scope, receive, send)
+            await send({"type": "websocket.close", "code": 1008})
         else:
             await self._lifespan(receive, send)
 
@@ -117,14 +117,14 @@ class App:
                 await self._rest(scope, receive, send)
                 return
             found = route, {}
-        await self._answer(scope, receive, send, path, found)
+        await self._answer(scope, receive, send, found)
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
+        del scope, receive
         await _respond(send, 404, _NOT_FOUND, ((b"content-type", b"text/plain; charset=UTF-8"), *SECURITY))
 
     async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, path: str, found: tuple[Route, dict[str, str]] | None
+        self, scope: Scope, receive: Receive, send: Send, found: tuple[Route, dict[str, str]] | None
     ) -> None:
         headers = scope["headers"]
         began = time.perf_counter()
@@ -187,6 +187,8 @@ class App:
             raise invalid("query parameters", [{"field": "root", "message": str(error)}]) from None
         if issues:
             raise invalid("query parameters", issues)
+        if route.handler is None:
+            return answer_open(call)
         if route.method != "GET":
             limit = min(options.max_body, route.max_body or options.max_body)
             call.body = await read_body(receive, call.headers, limit, options)
@@ -196,8 +198,6 @@ class App:
                     raise invalid("request body", issues)
                 if call.body is None:
                     call.body = {}
-        if route.handler is None:
-            return answer_open(call)
         if route.out != "json":
             return await route.handler(call)
         return await _watched(route.handler(call), receive, options.timeout_s)

@@ -45,7 +45,10 @@ class Metrics:
 
     def text(self, extra: dict[str, float] | None = None, *, exemplars: bool = False) -> str:
         """Everything, one line a value. Exemplars are an OpenMetrics feature and only written when asked for."""
-        lines = ["# HELP mastra_http_requests_total Requests by route and status.", "# TYPE mastra_http_requests counter"]
+        lines = [
+            "# HELP mastra_http_requests_total Requests by route and status.",
+            "# TYPE mastra_http_requests_total counter",
+        ]
         for (method, path, status), count in sorted(self.requests.items()):
             lines.append(f'mastra_http_requests_total{{method="{method}",route="{path}",status="{status}"}} {count}')
         lines += [

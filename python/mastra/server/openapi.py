@@ -29,7 +29,11 @@ def openapi(table: Table, *, prefix: str = "/api", served_only: bool = False) ->
         paths.setdefault(path, {})[method] = _operation(route, table)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "mastra", "version": mastra.__version__, "description": "Agents, workflows, memory, vectors."},
+        "info": {
+            "title": "mastra",
+            "version": mastra.__version__,
+            "description": "Agents and workflows.",
+        },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -55,7 +59,8 @@ def _operation(route: Route, table: Table) -> dict[str, Any]:
     if route.handler is not None or route.out != "json":
         # Answers hold more fields than the description lists: extensions are allowed everywhere.
         answer["content"] = {_MEDIA[route.out]: {"schema": schema if route.out == "json" else {}}}
-    error = {"description": "Refused", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    problem = {"schema": {"$ref": "#/components/schemas/Error"}}
+    error = {"description": "Refused", "content": {"application/json": problem}}
     out: dict[str, Any] = {
         "operationId": re.sub(r"[^a-zA-Z0-9]+", "_", route.key.lower()).strip("_"),
         "tags": [noun],

@@ -29,7 +29,7 @@ class ServerOptions:
     rate_per_key: Rate | None = None
     rate_per_address: Rate | None = None
     # Failed authentications by address.
-    guess_rate: Rate = Rate(per_second=0.2, burst=20)
+    guess_rate: Rate = field(default_factory=lambda: Rate(per_second=0.2, burst=20))
     trust_proxy: bool = False
     max_body: int = 4_718_592
     max_depth: int = 100

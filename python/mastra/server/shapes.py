@@ -175,7 +175,9 @@ def _type_name(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), type(value).__name__)
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def _expected(kind: str, value: Any, path: str) -> dict[str, str]:
@@ -310,15 +312,15 @@ def _word_schema(shape: str) -> dict[str, Any]:
         return {"const": shape == "true"}
     if (number := _NUMBER.fullmatch(shape)) is not None:
         names = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
-        bounds = {names[sign]: float(bound) for sign, bound in _BOUND.findall(number[2])}
-        return {"type": number[1], **{key: int(bound) if bound == bound // 1 else bound for key, bound in bounds.items()}}
+        bounds = {names[sign]: json.loads(bound) for sign, bound in _BOUND.findall(number[2])}
+        return {"type": number[1], **bounds}
     if shape == "string+":
         return {"type": "string", "minLength": 1}
     return {"type": shape}
 
 
 def _empty_word(shape: str) -> Any:
-    first = shape.split("|")[0]
+    first = shape.split("|", maxsplit=1)[0]
     if "null" in shape.split("|") or first == "any":
         return None
     if first.startswith("'"):

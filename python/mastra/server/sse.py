@@ -91,7 +91,7 @@ async def agent_body(run: RunStream[Any], *, connected: bool = False) -> AsyncIt
             while batch := await run.take():
                 count += len(batch)
                 yield sse_frames(batch) + b"id: %d\n\n" % (count - 1)
-        except Exception as error:  # noqa: BLE001 - the head is sent: the error can only travel as a chunk
+        except Exception as error:
             if count == 0:
                 raise
             yield sse_frames([error_chunk(error, run.run_id)])
@@ -115,7 +115,7 @@ async def record_body(run: RunStream[Any]) -> AsyncIterator[bytes]:
             while batch := await run.take():
                 started = True
                 yield record_frames(batch)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             if not started:
                 raise
             yield record_frames([error_chunk(error, run.run_id, "WORKFLOW")])
