@@ -12,7 +12,14 @@ from mastra.errors import MastraError
 
 # verb -> the function (or typer.Typer for a group of them) behind it.
 VERBS = {
+    "audit": "mastra.cli.audit:audit",
+    "completion": "mastra.cli.completion:completion",
     "demo": "mastra.cli.demo:demo",
+    "dev": "mastra.cli.dev:dev",
+    "keys": "mastra.cli.keys:keys",
+    "migrate": "mastra.cli.migrate:migrate",
+    "start": "mastra.cli.start:start",
+    "version": "mastra.cli.version:version",
 }
 
 

@@ -25,9 +25,16 @@ def dumps(value: Any) -> str:
 def loads(text: str | bytes) -> Any:
     """Strict JSON: NaN, infinities and a byte-order mark are refused."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise InvalidInput("The JSON text is nested too deeply.") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
 
 
 def _refuse_constant(name: str) -> Any:

@@ -1,0 +1,30 @@
+"""`mastra dev`: serve an application while it is written: reload, request log, and a page to try it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mastra.cli.options import Host, Port, Target
+
+
+def dev(
+    target: Target = None,
+    *,
+    host: Host = None,
+    port: Port = None,
+    reload: Annotated[bool, typer.Option(help="Start again when a file changes.")] = True,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve an application with reload, a request log and a page to chat and to see its runs."""
+    from mastra.server.serve import default_host, default_port, run  # noqa: PLC0415 - only who serves loads it
+
+    address, number = host or default_host(), port or default_port()
+    url = f"http://{'localhost' if address == '127.0.0.1' else address}:{number}"
+    typer.echo(f"mastra dev: {url} (page), {url}/api (API), {url}/api/openapi.json")
+    if open_page:
+        import webbrowser  # noqa: PLC0415
+
+        webbrowser.open(url)
+    run(target, host=address, port=number, reload=reload, page=True)
