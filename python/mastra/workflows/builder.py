@@ -1,0 +1,273 @@
+"""How a workflow is written down: the fluent part, checked again as a whole by `commit`."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, Self, TypeVar, cast
+
+from mastra.errors import BadDefinition
+from mastra.types.ids import check_id
+from mastra.types.schema import Schema, to_json
+from mastra.workflows.checks import check_flow
+from mastra.workflows.graph import (
+    BranchNode,
+    EventNode,
+    ForeachNode,
+    Leaf,
+    LoopNode,
+    MapNode,
+    NestedNode,
+    Node,
+    OnFailure,
+    ParallelNode,
+    SleepNode,
+    StepNode,
+    definition_hash,
+    leaves,
+)
+from mastra.workflows.mapping import mapping_step
+from mastra.workflows.parts import as_step, is_agent, is_tool
+from mastra.workflows.retry import Retry, RetrySpec, rules
+from mastra.workflows.step import Step, _schema
+
+In = TypeVar("In")
+Cur = TypeVar("Cur")
+Out = TypeVar("Out")
+Item = TypeVar("Item")
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What a workflow calls besides its steps, and what holds for all of them."""
+
+    state: Schema | None = None
+    retries: tuple[Retry, ...] = ()
+    on_start: Callable[..., Any] | None = None
+    on_finish: Callable[..., Any] | None = None
+    on_error: Callable[..., Any] | None = None
+    on_step_start: Callable[..., Any] | None = None
+    on_step_finish: Callable[..., Any] | None = None
+    score: Callable[..., Any] | None = None
+
+
+class Builder(Generic[In, Cur]):
+    """The sequence of nodes while it is put together. `Cur` is the type of the value that flows at its end."""
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        input: Any = None,
+        output: Any = None,
+        state: Any = None,
+        description: str = "",
+        retries: RetrySpec = None,
+        on_start: Callable[..., Any] | None = None,
+        on_finish: Callable[..., Any] | None = None,
+        on_error: Callable[..., Any] | None = None,
+        on_step_start: Callable[..., Any] | None = None,
+        on_step_finish: Callable[..., Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.id = check_id(id, "workflow id")
+        self.description = description
+        self.metadata = dict(metadata or {})
+        self.input_source, self.output_source = input, output
+        self.input, self.output, self.state = _schema(input), _schema(output), _schema(state)
+        self.hooks = Hooks(self.state, rules(retries), on_start, on_finish, on_error, on_step_start, on_step_finish)
+        self.nodes: tuple[Node, ...] = ()
+        self.hash = ""
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether it is finished: only then can it run."""
+        return bool(self.hash)
+
+    def _add(self, node: Node) -> Any:
+        if self.is_committed:
+            raise BadDefinition(
+                f"Workflow {self.id!r} is committed.", hint="Add steps before commit(), or build on a clone()."
+            )
+        self.nodes = (*self.nodes, node)
+        return self
+
+    def _leaf(self, part: Any) -> Leaf:
+        if isinstance(part, StepNode | MapNode | NestedNode):
+            return part
+        if isinstance(part, Builder):
+            if not part.is_committed:
+                raise BadDefinition(
+                    f"Workflow {part.id!r} is used inside {self.id!r} before its commit().",
+                    hint="Call .commit() on it first.",
+                )
+            return NestedNode(part.id, cast("Any", part))
+        made = as_step(part)
+        if is_agent(part):
+            return StepNode(made, "agent", {"id": made.id, "agentId": part.id})
+        if is_tool(part):
+            return StepNode(made, "tool", {"id": made.id, "toolId": part.id})
+        return StepNode(made)
+
+    # ------------------------------------------------------------ the graph
+
+    def then(self, part: Step[Cur, Out] | Builder[Cur, Out] | Callable[..., Any]) -> Workflow[In, Out]:
+        """A step, function, agent, tool or workflow that gets what came before."""
+        return cast("Workflow[In, Out]", self._add(self._leaf(part)))
+
+    def parallel(
+        self, parts: Sequence[Any], *, on_failure: OnFailure = "wait", concurrency: int | None = None
+    ) -> Workflow[In, dict[str, Any]]:
+        """Steps side by side, each with what came before; the result is an object by step id.
+
+        A failure lets the others finish first (`wait`), stops them (`fail_fast`), or stands in the result as
+        `{"error": ...}` (`collect`).
+        """
+        if not parts:
+            raise BadDefinition(f"parallel in workflow {self.id!r} has no steps.")
+        node = ParallelNode(tuple(map(self._leaf, parts)), _failure(on_failure), _at_least_one(concurrency))
+        return cast("Workflow[In, dict[str, Any]]", self._add(node))
+
+    def branch(self, cases: Sequence[tuple[Callable[..., Any], Any]]) -> Workflow[In, dict[str, Any]]:
+        """(condition, step) pairs: every step whose condition holds runs; the result is an object by step id."""
+        if not cases:
+            raise BadDefinition(f"branch in workflow {self.id!r} has no cases.")
+        for case in cases:
+            if not isinstance(case, tuple) or len(case) != 2 or not callable(case[0]):
+                raise BadDefinition("branch takes a list of (condition, step) pairs.")
+        children = tuple(self._leaf(part) for _, part in cases)
+        node = BranchNode(tuple(condition for condition, _ in cases), children)
+        return cast("Workflow[In, dict[str, Any]]", self._add(node))
+
+    def dowhile(self, part: Step[Cur, Cur] | Any, condition: Callable[..., Any]) -> Workflow[In, Cur]:
+        """Run the step, and again with its own result as long as the condition holds for that."""
+        return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=False)))
+
+    def dountil(self, part: Step[Cur, Cur] | Any, condition: Callable[..., Any]) -> Workflow[In, Cur]:
+        """Run the step, and again with its own result until the condition holds for that."""
+        return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=True)))
+
+    def foreach(
+        self: Builder[In, list[Item]],
+        part: Step[Item, Out] | Builder[Item, Out] | Callable[..., Any],
+        *,
+        concurrency: int = 1,
+        on_failure: OnFailure = "wait",
+    ) -> Workflow[In, list[Out]]:
+        """The step for each item of the list that came before; the result keeps the order."""
+        node = ForeachNode(self._leaf(part), _at_least_one(concurrency) or 1, _failure(on_failure))
+        return cast("Workflow[In, list[Out]]", self._add(node))
+
+    def map(self, mapping: Callable[..., Out] | Mapping[str, Any]) -> Workflow[In, Out]:
+        """A value made from what came before: by a function, or field by field.
+
+        A field is `{"step": "id", "path": "a.b"}`, `{"init_data": True, "path": ...}`, `{"value": ...}`,
+        `{"request_context": "key"}` or a function of the value.
+        """
+        count = sum(isinstance(node, MapNode) for node in self.nodes)
+        id = f"mapping_{self.id}_{count}"
+        config = dict(mapping) if isinstance(mapping, Mapping) else None
+        return cast("Workflow[In, Out]", self._add(MapNode(id, mapping_step(id, mapping), config)))
+
+    def sleep(self, seconds: float | timedelta | Callable[..., Any]) -> Self:
+        """Wait so many seconds, or as many as the function of the value says."""
+        if callable(seconds):
+            return cast("Self", self._add(SleepNode(self._sleep_id(), compute=seconds)))
+        pause = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+        if not 0 <= pause < 10**9:
+            raise BadDefinition(f"sleep({seconds!r}) needs zero or more seconds.")
+        return cast("Self", self._add(SleepNode(self._sleep_id(), seconds=pause)))
+
+    def sleep_until(self, moment: datetime | Callable[..., Any]) -> Self:
+        """Wait until the moment, or until the one that the function of the value names."""
+        if isinstance(moment, datetime):
+            return cast("Self", self._add(SleepNode(self._sleep_id(), until=moment)))
+        if not callable(moment):
+            raise BadDefinition("sleep_until takes a datetime or a function that returns one.")
+        return cast("Self", self._add(SleepNode(self._sleep_id(), seconds=0, compute=moment)))
+
+    def wait_for_event(self, event: str, *, timeout: float | None = None, id: str | None = None) -> Workflow[In, Any]:
+        """Wait for an event sent to the run; its data is the value that flows on."""
+        check_id(event, "event name")
+        if timeout is not None and timeout <= 0:
+            raise BadDefinition("The timeout of wait_for_event must be greater than zero.")
+        count = sum(isinstance(node, EventNode) and node.event == event for node in self.nodes)
+        name = id or f"event_{event}{f'_{count}' if count else ''}"
+        return cast("Workflow[In, Any]", self._add(EventNode(name.replace(".", "_"), event, timeout)))
+
+    def _sleep_id(self) -> str:
+        # The same in every process and every release, because recorded runs refer to it.
+        count = sum(isinstance(node, SleepNode) for node in self.nodes)
+        text = hashlib.sha256(f"{self.id}/sleep/{count}".encode()).hexdigest()
+        return f"sleep_{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+
+    def commit(self) -> Self:
+        """Check the whole and finish it."""
+        if self.is_committed:
+            return self
+        if not self.nodes:
+            raise BadDefinition(f"Workflow {self.id!r} has no steps.", hint="Add some with .then(step).")
+        self._infer()
+        seen: set[str] = set()
+        for leaf in leaves(self.nodes):
+            if leaf.id in seen:
+                raise BadDefinition(
+                    f"Workflow {self.id!r} has two steps with the id {leaf.id!r}.",
+                    hint="Give one of them another id: step(id=...) or clone_step(step, id=...).",
+                )
+            seen.add(leaf.id)
+            if isinstance(leaf, NestedNode) and self._contains(leaf.workflow):
+                raise BadDefinition(f"Workflow {self.id!r} contains itself.")
+        check_flow(self)
+        self.hash = definition_hash(self.nodes)
+        return self
+
+    def _infer(self) -> None:
+        first, last = self.nodes[0], self.nodes[-1]
+        if self.input is None and isinstance(first, StepNode):
+            self.input, self.input_source = first.step.input, first.step.input_source
+        if self.output is None and isinstance(last, StepNode):
+            self.output, self.output_source = last.step.output, last.step.output_source
+
+    def _contains(self, other: Any) -> bool:
+        return other is self or any(
+            isinstance(leaf, NestedNode) and self._contains(leaf.workflow) for leaf in leaves(other.nodes)
+        )
+
+    # ------------------------------------------------------------ values at its ends
+
+    def accept(self, value: Any) -> Any:
+        """`value` as the workflow's input; `InvalidInput` that names what does not fit."""
+        if self.input is None or type(value) is self.input_source:
+            return value
+        return self.input.validate(to_json(value))
+
+    def give(self, value: Any) -> Any:
+        """`value` as the workflow's result."""
+        if self.output is None or type(value) is self.output_source:
+            return value
+        return self.output.validate(to_json(value))
+
+    def restore(self, stored: Any) -> Any:
+        """The result object for what the journal holds."""
+        return self.give(stored)
+
+
+def _failure(given: str) -> OnFailure:
+    if given not in ("wait", "fail_fast", "collect"):
+        raise BadDefinition(f"on_failure={given!r}: choose 'wait', 'fail_fast' or 'collect'.")
+    return cast("OnFailure", given)
+
+
+def _at_least_one(count: int | None) -> int | None:
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        raise BadDefinition(f"concurrency={count!r} must be a whole number of at least 1.")
+    return count
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether a call gives a coroutine."""
+    return inspect.iscoroutinefunction(function)
