@@ -7,6 +7,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mastra.errors import MastraError as MastraError
     from mastra.mastra import Mastra as Mastra
+    from mastra.workflows.context import StepContext as StepContext
+    from mastra.workflows.results import WorkflowResult as WorkflowResult
+    from mastra.workflows.retry import Retry as Retry
+    from mastra.workflows.step import Step as Step
+    from mastra.workflows.step import step as step
+    from mastra.workflows.workflow import Workflow as Workflow
 
 __version__ = "0.1.0"
 
@@ -14,10 +20,16 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "Mastra": "mastra.mastra",
     "MastraError": "mastra.errors",
+    "Retry": "mastra.workflows.retry",
+    "Step": "mastra.workflows.step",
+    "StepContext": "mastra.workflows.context",
+    "Workflow": "mastra.workflows.workflow",
+    "WorkflowResult": "mastra.workflows.results",
+    "step": "mastra.workflows.step",
 }
 _MODULES = frozenset({"errors", "native", "ports", "testing", "types"})
 
-__all__ = ["Mastra", "MastraError", "__version__"]
+__all__ = ["Mastra", "MastraError", "Retry", "Step", "StepContext", "Workflow", "WorkflowResult", "__version__", "step"]
 
 
 def __getattr__(name: str) -> object:

@@ -55,6 +55,7 @@ MastraError                     code, message, hint, retryable, details
 │     └─ ToolTimeout            the tool took too long (also TimeoutError)
 ├─ WorkflowError                run_id, step
 │  ├─ StepFailed                a step raised after its last retry
+│  │  └─ StepTimeout            a step took too long (also TimeoutError)
 │  ├─ HistoryMismatch           the recorded run does not fit today's definition
 │  ├─ RunMissing                no such run (also LookupError)
 │  ├─ RunExists                 the run id is taken by a run with other input
@@ -548,6 +549,12 @@ class StepFailed(WorkflowError):
     """A step raised after its last retry; the exception is the `__cause__`."""
 
     code = "step-failed"
+
+
+class StepTimeout(StepFailed, TimeoutError):
+    """A step took longer than it may."""
+
+    code = "step-timeout"
 
 
 class HistoryMismatch(WorkflowError):

@@ -1,1 +1,1 @@
-"""Workflows: steps that survive a crash."""
+"""Workflows: steps in an order, carried durably. The public names are loaded from the package `mastra`."""

@@ -6,7 +6,7 @@ import asyncio
 import functools
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import StepFailed
+from mastra.errors import StepTimeout
 from mastra.runtime.signals import Signal
 from mastra.workflows import places
 from mastra.workflows.retry import next_pause
@@ -69,12 +69,6 @@ async def _once(step: Step[Any, Any], value: Any, context: StepContext) -> Any:
             return await running
     except TimeoutError as error:
         raise StepTimeout(f"Step {step.id!r} took longer than {step.timeout:g} s.", step=step.id) from error
-
-
-class StepTimeout(StepFailed, TimeoutError):
-    """A step took longer than it may."""
-
-    code = "step-timeout"
 
 
 async def _fallback(step: Step[Any, Any], context: StepContext, error: Exception) -> Any:

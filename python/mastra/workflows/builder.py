@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from mastra.errors import BadDefinition
 from mastra.types.ids import check_id
@@ -33,6 +32,9 @@ from mastra.workflows.mapping import mapping_step
 from mastra.workflows.parts import as_step, is_agent, is_tool
 from mastra.workflows.retry import Retry, RetrySpec, rules
 from mastra.workflows.step import Step, _schema
+
+if TYPE_CHECKING:
+    from mastra.workflows.workflow import Workflow
 
 In = TypeVar("In")
 Cur = TypeVar("Cur")
@@ -136,7 +138,8 @@ class Builder(Generic[In, Cur]):
         if not cases:
             raise BadDefinition(f"branch in workflow {self.id!r} has no cases.")
         for case in cases:
-            if not isinstance(case, tuple) or len(case) != 2 or not callable(case[0]):
+            pair: Any = case
+            if not isinstance(pair, tuple) or len(pair) != 2 or not callable(pair[0]):
                 raise BadDefinition("branch takes a list of (condition, step) pairs.")
         children = tuple(self._leaf(part) for _, part in cases)
         node = BranchNode(tuple(condition for condition, _ in cases), children)
@@ -168,9 +171,9 @@ class Builder(Generic[In, Cur]):
         `{"request_context": "key"}` or a function of the value.
         """
         count = sum(isinstance(node, MapNode) for node in self.nodes)
-        id = f"mapping_{self.id}_{count}"
+        name = f"mapping_{self.id}_{count}".replace(".", "_")
         config = dict(mapping) if isinstance(mapping, Mapping) else None
-        return cast("Workflow[In, Out]", self._add(MapNode(id, mapping_step(id, mapping), config)))
+        return cast("Workflow[In, Out]", self._add(MapNode(name, mapping_step(name, mapping), config)))
 
     def sleep(self, seconds: float | timedelta | Callable[..., Any]) -> Self:
         """Wait so many seconds, or as many as the function of the value says."""
@@ -263,11 +266,7 @@ def _failure(given: str) -> OnFailure:
 
 
 def _at_least_one(count: int | None) -> int | None:
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+    given: Any = count
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
         raise BadDefinition(f"concurrency={count!r} must be a whole number of at least 1.")
     return count
-
-
-def is_coroutine_function(function: Any) -> bool:
-    """Whether a call gives a coroutine."""
-    return inspect.iscoroutinefunction(function)

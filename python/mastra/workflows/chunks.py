@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from mastra.workflows.records import RunState, StepRecord
 
 
+def brief(record: StepRecord) -> dict[str, Any]:
+    """The two names of a step."""
+    return {"stepName": record.id, "id": record.id}
+
+
 def facts(record: StepRecord, status: str) -> dict[str, Any]:
     """What the start, suspension and result of a step have in common."""
     out: dict[str, Any] = {"stepName": record.id, "id": record.id}
@@ -51,7 +56,7 @@ def finish_facts(run: RunState) -> dict[str, Any]:
 
 def describe_error(error: BaseException) -> dict[str, Any]:
     """An error as the JSON of results and chunks."""
-    if isinstance(error, StepFailed) and error.__cause__ is not None:
+    if type(error) is StepFailed and error.__cause__ is not None:
         return describe_error(error.__cause__)
     if isinstance(error, MastraError):
         out = {"message": error.message, "name": type(error).__name__, "code": error.code}

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 class StepContext:
     """Handed to a step that asks for it (a parameter annotated `StepContext` or called `ctx`)."""
 
-    __slots__ = ("_execution", "_effects", "_scope", "attempt", "input", "key", "resume_data", "step_id",
-                 "suspend_data")  # fmt: skip
+    __slots__ = (
+        "_effects",
+        "_execution",
+        "_scope",
+        "attempt",
+        "input",
+        "key",
+        "resume_data",
+        "step_id",
+        "suspend_data",
+    )  # fmt: skip
 
     def __init__(self, execution: Execution, step_id: str, key: str, scope: str, value: Any) -> None:
         self._execution = execution
@@ -112,12 +121,14 @@ class StepContext:
     def write_with_result(self, *operations: Operation) -> None:
         """Storage operations that are committed together with this step's record: exactly once, or not at all."""
         if not self._execution.is_durable:
-            raise InvalidInput(
-                "There is no journal to commit with.", hint="Give the workflow's application a storage."
-            )
+            raise InvalidInput("There is no journal to commit with.", hint="Give the workflow's application a storage.")
         if self._effects is None:
             self._effects = []
         self._effects.extend(operations)
+
+    def effects_clear(self) -> None:
+        """Forget the operations of a try that failed."""
+        self._effects = None
 
     @property
     def effects(self) -> list[Operation] | None:
@@ -136,6 +147,16 @@ class StepWriter:
     async def write(self, data: Any) -> None:
         """Data of any JSON shape, as a `workflow-step-output` chunk."""
         self._execution.emit_output(self._step, to_json(data))
+
+    def forward(self, chunk: Any) -> None:
+        """The chunk of an agent inside the step."""
+        self._execution.emit_output(self._step, chunk.to_wire())
+
+    def count(self, result: Any) -> None:
+        """Add the tokens that an agent inside the step used to those of the run."""
+        usage = getattr(result, "total_usage", None)
+        if usage is not None:
+            self._execution.add_usage(to_json(usage))
 
     async def custom(self, chunk: Mapping[str, Any]) -> None:
         """A chunk of your own: `{"type": "data-...", "data": ...}`."""

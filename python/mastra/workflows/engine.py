@@ -25,14 +25,13 @@ from mastra.workflows.records import USAGE, RunState, Scope, StepRecord
 from mastra.workflows.stops import Paused, Waiting
 
 if TYPE_CHECKING:
+    from mastra.runtime.broadcast import RunLog
     from mastra.runtime.request_context import RequestContext
     from mastra.runtime.services import Services
-    from mastra.types.records import Operation
-    from mastra.workflows.feed import Feed
-    from mastra.workflows.journal import Journal
+    from mastra.workflows.builder import Hooks
     from mastra.workflows.inbox import Inbox
+    from mastra.workflows.journal import Journal
     from mastra.workflows.step import Step
-    from mastra.workflows.workflow import Hooks
 
 NOTHING: Any = object()
 
@@ -50,7 +49,7 @@ class Execution:
         hooks: Hooks,
         inbox: Inbox,
         journal: Journal | None = None,
-        feed: Feed | None = None,
+        feed: RunLog | None = None,
         per_step: bool = False,
     ) -> None:
         self.run = run
@@ -141,18 +140,21 @@ class Execution:
             answer = self.answers.get(key, NOTHING)
             if answer is NOTHING:
                 raise Waiting
-        record = self._begin(record, step, value, scope, key, in_path, iteration, is_item, answer)
+        record = self._begin(
+            record, step, value, scope, key, answer, in_path=in_path, iteration=iteration, is_item=is_item
+        )
         if scope.side_by_side and self.feed is not None:
             await asyncio.sleep(0)
         context: StepContext | None = None
+        is_plain = step.is_plain and not self.hooks.retries
         try:
             given = step.accept(value)
-            if step.takes_context or not step.is_plain:
+            if step.takes_context or not is_plain:
                 context = StepContext(self, step.id, key, scope.prefix, given)
                 context.suspend_data = record.suspend_payload
                 if answer is not NOTHING:
                     context.resume_data = answer
-            if step.is_plain:
+            if is_plain:
                 if context is None:
                     output = step.execute(given) if step.takes_input else step.execute()
                 else:
@@ -173,7 +175,7 @@ class Execution:
         except (Aborted, Signal):
             raise
         except Exception as error:
-            await self._failed(step, record, error, is_item=is_item)
+            await self._failed(record, error, is_item=is_item)
             raise StepFailed(
                 f"Step {record.id!r} failed: {error}", run_id=run.run_id, step=record.id, hint=""
             ) from error
@@ -187,10 +189,11 @@ class Execution:
         value: Any,
         scope: Scope,
         key: str,
+        answer: Any,
+        *,
         in_path: bool,
         iteration: int | None,
         is_item: bool,
-        answer: Any,
     ) -> StepRecord:
         now = self.now()
         if record is None:
@@ -237,7 +240,7 @@ class Execution:
         if step.scorers and self.hooks.score is not None:
             self.hooks.score(step, record)
 
-    async def _failed(self, step: Step[Any, Any], record: StepRecord, error: Exception, *, is_item: bool) -> None:
+    async def _failed(self, record: StepRecord, error: Exception, *, is_item: bool) -> None:
         record.status = "failed"
         record.ended_at = self.now()
         record.error = describe_error(error)
@@ -351,9 +354,7 @@ class Execution:
         except Signal:
             raise
         except Exception as error:
-            raise StepFailed(
-                f"{name!r} failed: {error}", run_id=self.run.run_id, step=name, hint=""
-            ) from error
+            raise StepFailed(f"{name!r} failed: {error}", run_id=self.run.run_id, step=name, hint="") from error
 
 
 def _system_now() -> int:

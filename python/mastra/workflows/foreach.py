@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import StepFailed
 from mastra.runtime.signals import Bail, Signal
 from mastra.types.schema import to_json
+from mastra.workflows.chunks import brief, suspension_facts
 from mastra.workflows.gather import gather
 from mastra.workflows.graph import ForeachNode, Leaf, NestedNode
 from mastra.workflows.records import StepRecord
@@ -41,15 +42,17 @@ async def run_foreach(execution: Execution, node: ForeachNode, value: Any, scope
         run.add(whole)
     whole.payload = value
     whole.status = "running"
-    execution.emit("workflow-step-start", _brief(whole) | {
+    execution.emit("workflow-step-start", brief(whole) | {
         "payload": to_json(value), "startedAt": whole.started_at, "status": "running"
     })  # fmt: skip
     progress = _Progress(execution, whole, len(value))
     beside = scope.beside() if node.concurrency > 1 else scope
     items = [_item(execution, child, item, beside, index, progress) for index, item in enumerate(value)]
     try:
-        outputs = await _in_turn(items) if node.concurrency == 1 and node.on_failure == "wait" else await gather(
-            items, node.on_failure, node.concurrency
+        outputs = (
+            await _in_turn(items)
+            if node.concurrency == 1 and node.on_failure == "wait"
+            else await gather(items, node.on_failure, node.concurrency)
         )
     except Exception as error:
         await _close_foreach(execution, whole, "failed", error=error)
@@ -87,10 +90,6 @@ async def _in_turn(items: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     return outputs
 
 
-def _brief(record: StepRecord) -> dict[str, Any]:
-    return {"stepName": record.id, "id": record.id}
-
-
 class _Progress:
     """Counts the finished items of one foreach, for its progress chunks."""
 
@@ -101,7 +100,7 @@ class _Progress:
         """Emit one chunk."""
         if status == "success":
             self.done += 1
-        facts = _brief(self.whole) | {
+        facts = brief(self.whole) | {
             "completedCount": self.done, "totalCount": self.total, "currentIndex": index, "iterationStatus": status,
         }  # fmt: skip
         if status == "success":
@@ -149,7 +148,7 @@ def foreach_suspension(execution: Execution, key: str, waiting: StepRecord) -> d
 async def _close_foreach(execution: Execution, whole: StepRecord, status: str, error: Exception | None = None) -> None:
     whole.status = status
     whole.ended_at = execution.now()
-    facts: dict[str, Any] = _brief(whole) | {"status": status}
+    facts: dict[str, Any] = brief(whole) | {"status": status}
     if error is not None:
         cause = error.__cause__ or error
         whole.error = {"message": str(cause), "name": type(cause).__name__}

@@ -114,7 +114,9 @@ class ForeachNode:
     on_failure: OnFailure = "wait"
 
 
-Node: TypeAlias = StepNode | MapNode | SleepNode | EventNode | NestedNode | ParallelNode | BranchNode | LoopNode | ForeachNode
+Node: TypeAlias = (
+    StepNode | MapNode | SleepNode | EventNode | NestedNode | ParallelNode | BranchNode | LoopNode | ForeachNode
+)
 
 
 def leaves(nodes: Sequence[Node]) -> Iterator[Leaf | SleepNode | EventNode]:
@@ -179,9 +181,7 @@ def _sleep(node: SleepNode) -> dict[str, Any]:
 def _map_config(node: MapNode) -> str:
     if node.config is None:
         return source(node.step.execute)
-    shown = {
-        name: {"fn": source(value)} if callable(value) else value for name, value in node.config.items()
-    }
+    shown = {name: {"fn": source(value)} if callable(value) else value for name, value in node.config.items()}
     return dumps(shown)
 
 

@@ -17,7 +17,7 @@ _FIELDS = frozenset({"step", "init_data", "value", "request_context", "state", "
 def mapping_step(id: str, mapping: Callable[..., Any] | Mapping[str, Any]) -> Step[Any, Any]:
     """The step that a mapping stands for."""
     if callable(mapping):
-        return Step(mapping, id=id.replace(".", "_")) if inspect.isroutine(mapping) else _wrapped(id, mapping)
+        return Step(mapping, id=id) if inspect.isroutine(mapping) else _wrapped(id, mapping)
     for name, spec in mapping.items():
         if callable(spec):
             continue
@@ -31,11 +31,14 @@ def mapping_step(id: str, mapping: Callable[..., Any] | Mapping[str, Any]) -> St
     async def fill(value: Any, ctx: StepContext) -> dict[str, Any]:
         return {name: await _field(name, spec, value, ctx) for name, spec in fields.items()}
 
-    return Step(fill, id=id.replace(".", "_"), output=None)
+    return Step(fill, id=id, output=None)
 
 
 def _wrapped(id: str, mapping: Callable[..., Any]) -> Step[Any, Any]:
-    return Step(lambda value: mapping(value), id=id.replace(".", "_"))
+    def call(value: Any) -> Any:
+        return mapping(value)
+
+    return Step(call, id=id)
 
 
 async def _field(name: str, spec: Any, value: Any, ctx: StepContext) -> Any:

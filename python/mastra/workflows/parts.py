@@ -93,8 +93,7 @@ def tool_step(tool: Any, *, id: str | None = None) -> Step[Any, Any]:
 
 
 def _tool_context(ctx: StepContext) -> Any:
-    from mastra.tools.tool import ToolContext  # noqa: PLC0415 - only workflows with tools need it
+    from importlib import import_module  # noqa: PLC0415 - only workflows with tools need it
 
-    return ToolContext(
-        run_id=ctx.run_id, request_context=ctx.request_context, services=ctx.services, resource_id=ctx.resource_id
-    )
+    made = import_module("mastra.tools.context").ToolContext
+    return made(run_id=ctx.run_id, request_context=ctx.request_context, services=ctx.services)

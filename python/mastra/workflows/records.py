@@ -19,8 +19,9 @@ ACTIVE = frozenset({"pending", "running", "waiting"})
 class StepRecord:
     """One execution of one step. `key` names its place in the run, `id` its name on the wire."""
 
-    __slots__ = ("attempts", "call_id", "ended_at", "error", "id", "in_path", "is_container", "is_stored", "iteration", "key", "label",
-                 "output", "payload", "resume_payload", "resumed_at", "started_at", "status", "suspend_payload",
+    __slots__ = ("attempts", "call_id", "ended_at", "error", "id", "in_path", "is_container", "is_stored", "iteration",
+                 "key", "label", "output",
+                 "payload", "resume_payload", "resumed_at", "started_at", "status", "suspend_payload",
                  "suspended_at", "wake_at")  # fmt: skip
 
     def __init__(self, id: str, key: str, payload: Any, started_at: int) -> None:
@@ -75,9 +76,32 @@ class StepRecord:
 class RunState:
     """A run: what it was given, how it stands, and the records of its steps."""
 
-    __slots__ = ("cause", "created_at", "decisions", "epoch", "error", "hash", "initial_state", "input", "loops",
-                 "path", "patches", "records", "request_values", "resource_id", "result", "run_id", "scopes", "state", "status",
-                 "steps", "trace", "updated_at", "usage", "workflow_id")  # fmt: skip
+    __slots__ = (
+        "cause",
+        "created_at",
+        "decisions",
+        "epoch",
+        "error",
+        "hash",
+        "initial_state",
+        "input",
+        "loops",
+        "patches",
+        "path",
+        "records",
+        "request_values",
+        "resource_id",
+        "result",
+        "run_id",
+        "scopes",
+        "state",
+        "status",
+        "steps",
+        "trace",
+        "updated_at",
+        "usage",
+        "workflow_id",
+    )  # fmt: skip
 
     def __init__(self, workflow_id: str, run_id: str, resource_id: str | None, hash: str, now: int) -> None:
         self.workflow_id = workflow_id

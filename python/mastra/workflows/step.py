@@ -103,7 +103,7 @@ class Step(Generic[In, Out]):
         if schema is None:
             return value if kind in _LEAVES and kind is not float else as_json(value, self.id)
         if kind is self.output_type:
-            return value if kind in _LEAVES and kind is not float or kind not in _PLAIN else as_json(value, self.id)
+            return value if (kind in _LEAVES and kind is not float) or kind not in _PLAIN else as_json(value, self.id)
         return schema.validate(value if kind in _LEAVES else to_json(value))
 
     def restore(self, stored: Any) -> Any:
@@ -140,7 +140,7 @@ def as_json(value: Any, step: str) -> Any:
         made = to_json(value)
         found = find_unserialisable(made)
     except (ValueError, RecursionError) as error:
-        raise _not_json(found, step) from error
+        raise _not_json(found or ("$", str(error)), step) from error
     if found is not None:
         raise _not_json(found, step)
     return made

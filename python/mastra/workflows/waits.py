@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import InvalidInput, StepFailed
 from mastra.types.schema import to_json
 from mastra.types.times import from_wire
+from mastra.workflows.chunks import brief
 from mastra.workflows.graph import EventNode, SleepNode
 from mastra.workflows.records import StepRecord
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from mastra.workflows.engine import Execution
     from mastra.workflows.records import Scope
 
+
 async def run_sleep(execution: Execution, node: SleepNode, value: Any, scope: Scope) -> Any:
+    """Wait; the value flows on as it came."""
     run, key = execution.run, f"{scope.prefix}{node.id}"
     record = run.records.get(key)
     if record is not None and record.status == "success":
@@ -29,7 +32,7 @@ async def run_sleep(execution: Execution, node: SleepNode, value: Any, scope: Sc
         if scope.is_root:
             run.path.append(record.id)
         await execution.waits(record)
-        execution.emit("workflow-step-waiting", _brief(record) | {
+        execution.emit("workflow-step-waiting", brief(record) | {
             "payload": to_json(value), "startedAt": record.started_at, "status": "waiting"
         })  # fmt: skip
     record.payload = value
@@ -40,12 +43,12 @@ async def run_sleep(execution: Execution, node: SleepNode, value: Any, scope: Sc
     return value
 
 
-async def _waited(execution: Execution, record: StepRecord, output: Any = _UNDECIDED) -> None:
+async def _waited(execution: Execution, record: StepRecord) -> None:
     record.ended_at = execution.now()
     await execution.wakes(record)
-    execution.emit("workflow-step-result", _brief(record) | {
+    execution.emit("workflow-step-result", brief(record) | {
         "endedAt": record.ended_at, "status": "success",
-        "output": to_json(record.output if output is _UNDECIDED else output),
+        "output": to_json(record.output),
     })  # fmt: skip
 
 
@@ -65,6 +68,7 @@ async def _wake_at(execution: Execution, node: SleepNode, value: Any, scope: Sco
 
 
 async def run_event(execution: Execution, node: EventNode, value: Any, scope: Scope) -> Any:
+    """Wait for the event; its data flows on."""
     run, key = execution.run, f"{scope.prefix}{node.id}"
     record = run.records.get(key)
     if record is not None and record.status == "success":
@@ -79,7 +83,7 @@ async def run_event(execution: Execution, node: EventNode, value: Any, scope: Sc
         if scope.is_root:
             run.path.append(record.id)
         await execution.waits(record)
-        execution.emit("workflow-step-waiting", _brief(record) | {
+        execution.emit("workflow-step-waiting", brief(record) | {
             "payload": to_json(value), "startedAt": record.started_at, "status": "waiting"
         })  # fmt: skip
     record.payload = value
@@ -90,7 +94,7 @@ async def run_event(execution: Execution, node: EventNode, value: Any, scope: Sc
         error = f"No event {node.event!r} came within {node.timeout:g} s."
         record.error = {"message": error, "name": "TimeoutError"}
         await execution.wakes(record)
-        execution.emit("workflow-step-result", _brief(record) | {
+        execution.emit("workflow-step-result", brief(record) | {
             "endedAt": record.ended_at, "status": "failed", "error": record.error
         })  # fmt: skip
         raise StepFailed(error, run_id=run.run_id, step=record.id) from TimeoutError(error)
@@ -98,7 +102,7 @@ async def run_event(execution: Execution, node: EventNode, value: Any, scope: Sc
     record.output = event.data
     record.ended_at = execution.now()
     await execution.wakes(record, event)
-    execution.emit("workflow-step-result", _brief(record) | {
+    execution.emit("workflow-step-result", brief(record) | {
         "endedAt": record.ended_at, "status": "success", "output": event.data
     })  # fmt: skip
     return record.output
