@@ -59,7 +59,7 @@ async def _once(step: Step[Any, Any], value: Any, context: StepContext) -> Any:
         running = places.in_thread(functools.partial(step.execute, *given))
     else:
         made = step.execute(*given)
-        if not step.is_async:
+        if not asyncio.iscoroutine(made):
             return made
         running = made
     if step.timeout is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import Aborted, StepFailed
@@ -159,7 +160,7 @@ class Execution:
                     output = step.execute(given) if step.takes_input else step.execute()
                 else:
                     output = step.execute(given, context) if step.takes_input else step.execute(context)
-                if step.is_async:
+                if step.is_async or type(output) is CoroutineType:
                     output = await output
             else:
                 assert context is not None
