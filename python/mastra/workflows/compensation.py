@@ -26,7 +26,8 @@ async def compensate(execution: Execution, workflow: Builder[Any, Any]) -> None:
     """
     run = execution.run
     done = [one for one in run.records.values() if one.status == "success" and not one.key.endswith("!undo")]
-    for record in sorted(done, key=lambda one: one.ended_at or 0, reverse=True):
+    done.sort(key=lambda one: one.ended_at or 0)
+    for record in reversed(done):
         step = find_step(workflow, record.id)
         if step is None or step.compensate is None or f"{record.key}!undo" in run.records:
             continue

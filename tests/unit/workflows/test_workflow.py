@@ -376,7 +376,7 @@ def test_definitions_that_cannot_work_are_refused_at_commit():
     with pytest.raises(BadDefinition, match="before its commit"):
         Workflow("w").then(Workflow("v").then(two))
     with pytest.raises(BadDefinition, match="needs a list"):
-        Workflow("w").then(two).foreach(two).commit()
+        Workflow("w").then(two).foreach(lambda item: item).commit()
     with pytest.raises(BadDefinition, match="is committed"):
         Workflow("w").then(two).commit().then(one)
 
