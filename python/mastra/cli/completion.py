@@ -16,7 +16,7 @@ def completion(shell: Annotated[str, typer.Argument(help="bash, zsh, fish or pow
     if shell not in SHELLS:
         raise fail(f"There is no completion for {shell!r}.", f"Known: {', '.join(SHELLS)}.", Exit.USAGE)
     from typer.completion import (  # type: ignore[attr-defined]  # noqa: PLC0415 - only this verb needs it
-        get_completion_script,  # typer re-exports it without saying so
+        get_completion_script,  # pyright: ignore[reportPrivateImportUsage]  # typer re-exports it without saying so
     )
 
     script = get_completion_script(prog_name="mastra", complete_var="_MASTRA_COMPLETE", shell=shell)

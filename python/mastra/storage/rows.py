@@ -68,8 +68,9 @@ def encode_value(table: Table, value: object) -> str:
     try:
         text = dumps(value)
         size = len(text) if text.isascii() else len(text.encode())
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError) as error:
         _refuse(value)
+        raise InvalidInput("The value cannot be stored: it cannot be written as JSON.") from error
     if size > MAX_VALUE_BYTES:
         raise InvalidInput(
             f"The row has {size:,} bytes; at most {MAX_VALUE_BYTES:,} can be stored.",

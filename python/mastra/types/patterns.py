@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mastra.errors import InvalidFilter
 
@@ -258,7 +258,7 @@ class _Machine:
     def _reach(self, seeds: set[int], text: str, at: int) -> set[int]:
         """All states that can be reached at this place without reading; the start too, for it may begin anywhere."""
         found: set[int] = set()
-        todo = [*seeds, self._start]
+        todo: list[Any] = [*seeds, self._start]
         while todo:
             index = todo.pop()
             if index in found:
@@ -266,9 +266,9 @@ class _Machine:
             found.add(index)
             kind, *rest = self._states[index]
             if kind == "split":
-                todo += rest  # type: ignore[arg-type]  # a split holds two states
+                todo += rest
             elif kind == "skip" or (kind in {"start", "end", "edge", "inner"} and self._holds(str(kind), text, at)):
-                todo.append(rest[0])  # type: ignore[arg-type]  # these hold one state
+                todo.append(rest[0])
         return found
 
     def _holds(self, kind: str, text: str, at: int) -> bool:
