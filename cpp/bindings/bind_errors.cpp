@@ -30,21 +30,21 @@ const char* class_name(ErrorCode code) {
   return "NativeError";
 }
 
-void raise(const Error& error) {
+}  // namespace
+
+void set_error(const Error& error) {
   const py::object type = py::module_::import("mastra.errors").attr(class_name(error.code()));
   py::set_error(type, error.what());
 }
-
-}  // namespace
 
 void bind_errors(py::module_& /*module*/) {
   py::register_local_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& error) {
-      raise(error);
+      set_error(error);
     } catch (const std::bad_alloc&) {
-      raise(Error(ErrorCode::kOutOfMemory, "out of memory"));
+      set_error(Error(ErrorCode::kOutOfMemory, "out of memory"));
     }
   });
 }

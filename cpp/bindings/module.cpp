@@ -10,4 +10,6 @@ PYBIND11_MODULE(_core, module) {
   mastra::bindings::bind_sse(module);
   mastra::bindings::bind_records(module);
   mastra::bindings::bind_json(module);
+  mastra::bindings::bind_object_pool(module);
+  mastra::bindings::bind_memory(module);
 }
