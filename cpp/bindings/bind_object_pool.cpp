@@ -15,6 +15,8 @@ namespace py = pybind11;
 namespace mastra::bindings {
 namespace {
 
+using Make = py::typing::Callable<py::object()>;
+
 // A slot's content: the Python object, made when the slot is first used.
 struct Held {
   py::object object;
@@ -24,7 +26,7 @@ struct Held {
 // All methods run under the GIL; Python code they call may come back into them.
 class PyObjectPool {
  public:
-  PyObjectPool(py::function make, py::object reset, std::size_t capacity)
+  PyObjectPool(Make make, py::object reset, std::size_t capacity)
       : make_(std::move(make)), reset_(std::move(reset)), pool_(capacity, [] { return Held{}; }) {}
 
   PyObject* acquire() {
@@ -109,7 +111,7 @@ class PyObjectPool {
     return last;
   }
 
-  py::function make_;
+  Make make_;
   py::object reset_;
   ObjectPool<Held> pool_;
   std::unordered_map<PyObject*, Held*> places_;
@@ -146,10 +148,10 @@ PyObject* release(PyObject* self, PyObject* object) {
 }
 
 PyMethodDef kAcquire = {"acquire", acquire, METH_NOARGS,
-                        "acquire($self, /)\n--\n\nAn object nobody else has; NativeLimit when all are out, "
+                        "acquire(self: mastra._core.ObjectPool) -> typing.Any\n\nAn object nobody else has; NativeLimit when all are out, "
                         "NativeClosed after close."};
 PyMethodDef kRelease = {"release", release, METH_O,
-                        "release($self, item, /)\n--\n\nResets the object and makes it free. NativeInvalidArgument for "
+                        "release(self: mastra._core.ObjectPool, item: typing.Any) -> None\n\nResets the object and makes it free. NativeInvalidArgument for "
                         "a foreign object and for one that is not out."};
 
 void add_method(py::handle type, PyMethodDef& method) {
@@ -164,7 +166,7 @@ void bind_object_pool(py::module_& module) {
   py::class_<PyObjectPool> pool(module, "ObjectPool",
                                 "A bounded pool of objects that are dear to make and easy to wipe.\n\n"
                                 "`make` makes one when none is free, `reset` wipes one that comes back.");
-  pool.def(py::init<py::function, py::object, std::size_t>(), py::arg("make"), py::kw_only(), py::arg("reset") = py::none(),
+  pool.def(py::init<Make, py::object, std::size_t>(), py::arg("make"), py::kw_only(), py::arg("reset") = py::none(),
            py::arg("capacity") = 64)
       .def("close", &PyObjectPool::close, "Lets the free objects go; the ones that are out go when they come back.")
       .def("stats", &PyObjectPool::stats, "hits, misses, outstanding, high_water, capacity.");

@@ -2,11 +2,12 @@
 The compiled core of mastra. Import mastra.native instead.
 """
 from __future__ import annotations
+import collections.abc
 import mastra.native.events
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['NdjsonParser', 'PartialJson', 'RecordParser', 'SseParser', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'parse_json']
+__all__: list[str] = ['NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'parse_json', 'process_memory', 'reset_memory_peaks']
 class SseParser:
     """
     An incremental parser of server-sent events; one per stream.
@@ -112,6 +113,30 @@ class PartialJson:
         """
         The value so far, None before there is one. It grows in place: read it, do not change it.
         """
+class ObjectPool:
+    """
+    A bounded pool of objects that are dear to make and easy to wipe.
+    
+    `make` makes one when none is free, `reset` wipes one that comes back.
+    """
+    def __init__(self, make: collections.abc.Callable[[], typing.Any], *, reset: typing.Any = None, capacity: typing.SupportsInt | typing.SupportsIndex = 64) -> None:
+        ...
+    def acquire(self) -> typing.Any:
+        """
+        An object nobody else has; NativeLimit when all are out, NativeClosed after close.
+        """
+    def close(self) -> None:
+        """
+        Lets the free objects go; the ones that are out go when they come back.
+        """
+    def release(self, item: typing.Any) -> None:
+        """
+        Resets the object and makes it free. NativeInvalidArgument for a foreign object and for one that is not out.
+        """
+    def stats(self) -> dict[str, int]:
+        """
+        hits, misses, outstanding, high_water, capacity.
+        """
 def active_kernel() -> str:
     """
     The instruction set in use. MASTRA_KERNEL=name in the environment forces one.
@@ -150,7 +175,23 @@ def l2(a: typing.Any, b: typing.Any, *, element: str | None = None) -> float | n
     """
     The squared Euclidean distance of two vectors, or of rows. See cosine.
     """
+def memory_counts() -> dict[str, dict[str, int]]:
+    """
+    Live and peak bytes and the number of allocations, by category of the core.
+    """
+def memory_limits(*, root: str = '') -> dict[str, int | None]:
+    """
+    What this process may use, in bytes.
+    """
 def parse_json(text: str | bytes | bytearray | memoryview, *, max_depth: typing.SupportsInt | typing.SupportsIndex = 200) -> typing.Any:
     """
     Parses one JSON text, strictly: NaN, infinities, trailing commas and a byte-order mark are refused.
+    """
+def process_memory(*, with_proportional: bool = False, root: str = '') -> dict[str, int | None]:
+    """
+    What the operating system says about this process, in bytes.
+    """
+def reset_memory_peaks() -> None:
+    """
+    Each peak becomes what is live now.
     """

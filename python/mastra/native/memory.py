@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from mastra._core import memory_counts, memory_limits, process_memory, reset_memory_peaks
 from mastra.errors import NativeInvalidArgument
@@ -147,7 +147,7 @@ class MemoryMonitor:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def __enter__(self) -> MemoryMonitor:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -32,9 +32,11 @@ class ObjectPool(CorePool, Generic[T]):
             self, make: Callable[[], T], *, reset: Callable[[T], Any] | None = None, capacity: int = 64
         ) -> None: ...
 
-        def acquire(self) -> T: ...
+        def acquire(self) -> T:
+            """An object that nobody else has."""
 
-        def release(self, item: T, /) -> None: ...
+        def release(self, item: T, /) -> None:
+            """Resets the object and makes it free."""
 
     def lease(self) -> Lease[T]:
         """An object for the length of a `with` block."""
