@@ -1,0 +1,175 @@
+"""Semantic recall: messages become vectors after the answer was given, and are found by what they are about.
+
+What is still to embed is a row written in the same batch as the message, so a crash or a failing embedder loses
+nothing: the work is done by whoever comes next.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from mastra.errors import IndexMissing, MastraError
+from mastra.memory.options import SemanticRecall
+from mastra.memory.tables import DUE, MESSAGES
+from mastra.ports.embedder import Embedder
+from mastra.ports.storage import Storage
+from mastra.ports.vectors import Match, VectorRow, VectorStore
+from mastra.types.records import Delete, Filter, Operation, Order, Put
+
+Row = dict[str, Any]
+CHUNK = 2_000
+MAX_CHUNKS = 16
+BATCH = 64
+MAX_QUERIES = 256
+
+
+class SemanticIndex:
+    """The vectors of one memory's messages."""
+
+    def __init__(self, storage: Storage, vectors: VectorStore, embedder: Embedder) -> None:
+        self._storage = storage
+        self.vectors = vectors
+        self.embedder = embedder
+        self._dimension = embedder.dimension
+        self._made: set[str] = set()
+        self._queries: OrderedDict[str, list[float]] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        """The index; one for each length of vectors, so that a change of embedder does not mix them."""
+        return f"memory_messages_{self._dimension}"
+
+    @staticmethod
+    def due(rows: Sequence[Row]) -> list[Operation]:
+        """The work that writing these messages leaves for later."""
+        return [
+            Put(DUE, f"embed/{row['id']}", {"kind": "embed", "messageId": row["id"], "at": row["order"]})
+            for row in rows
+            if row["role"] in {"user", "assistant"} and text_of(row)
+        ]
+
+    async def query(self, text: str, recall: SemanticRecall, thread_id: str, resource_id: str | None) -> list[Match]:
+        """The best matches in the scope, one a message."""
+        scope: Filter = {"threadId": thread_id}
+        if recall.scope == "resource" and resource_id is not None:
+            scope = {"resourceId": resource_id}
+        where: Filter = {"$and": [scope, recall.filter]} if recall.filter else scope
+        vector = self._queries.get(text)
+        if vector is None:
+            found = await self.embedder.embed([text], purpose="query")
+            vector = self._queries[text] = found.vectors[0]
+            if len(self._queries) > MAX_QUERIES:
+                self._queries.popitem(last=False)
+        self._dimension = len(vector)
+        try:
+            matches = await self.vectors.query(self.name, vector, k=recall.top_k * 2, where=where)
+        except IndexMissing:
+            return []
+        best: dict[str, Match] = {}
+        for match in matches:
+            if recall.threshold is not None and match.score < recall.threshold:
+                continue
+            best.setdefault((match.metadata or {}).get("messageId", match.id), match)
+        return list(best.values())[: recall.top_k]
+
+    async def run_due(self) -> int:
+        """Do the work that is due, some at a time; how many rows were done. Raises what the embedder raises."""
+        done = 0
+        while True:
+            page = await self._storage.scan(DUE, {"kind": "embed"}, order=Order("at"), limit=BATCH)
+            if not page.records:
+                return done
+            ids = [record.value["messageId"] for record in page.records]
+            rows = await self._storage.get_many(MESSAGES, ids)
+            await self._embed([rows[message_id] for message_id in ids if message_id in rows])
+            await self._storage.write([Delete(DUE, record.key) for record in page.records])
+            done += len(page.records)
+
+    async def _embed(self, rows: list[Row]) -> None:
+        pieces = [(row, number, piece) for row in rows for number, piece in enumerate(chunks(text_of(row)))]
+        if not pieces:
+            return
+        found = await self.embedder.embed([piece for _, _, piece in pieces])
+        self._dimension = len(found.vectors[0])
+        if self.name not in self._made:
+            await self.vectors.create(self.name, self._dimension)
+            self._made.add(self.name)
+        await self.vectors.upsert(
+            self.name,
+            [
+                VectorRow(f"{row['id']}:{number}" if number else row["id"], vector, metadata_of(row))
+                for (row, number, _), vector in zip(pieces, found.vectors, strict=True)
+            ],
+        )
+
+    async def forget(self, where: Filter) -> None:
+        """Remove vectors by their metadata from every index of messages."""
+        for name in await self.vectors.names():
+            if name.startswith("memory_messages_"):
+                await self.vectors.delete(name, where=where)
+
+    async def forget_due(self) -> None:
+        """Remove the vectors of threads and messages that were deleted, and of threads that moved."""
+        while True:
+            page = await self._storage.scan(DUE, {"kind": {"$in": ["forget", "drop", "move"]}}, limit=BATCH)
+            if not page.records:
+                return
+            for record in page.records:
+                row = record.value
+                if row["kind"] == "drop":
+                    await self.forget({"messageId": {"$in": row["messageIds"]}})
+                else:
+                    await self.forget({"threadId": row["threadId"]})
+                if row["kind"] == "move":
+                    await self._reembed(row["threadId"])
+            await self._storage.write([Delete(DUE, record.key) for record in page.records])
+
+    async def _reembed(self, thread_id: str) -> None:
+        after: str | None = None
+        while True:
+            page = await self._storage.scan(MESSAGES, {"threadId": thread_id}, after=after, limit=BATCH)
+            await self._embed([record.value for record in page.records if record.value["role"] != "system"])
+            after = page.after
+            if after is None:
+                return
+
+
+def metadata_of(row: Row) -> Row:
+    """What can be filtered by."""
+    return {
+        "messageId": row["id"],
+        "threadId": row["threadId"],
+        "resourceId": row["resourceId"],
+        "role": row["role"],
+        "createdAt": row["createdAt"],
+    }
+
+
+def text_of(row: Row) -> str:
+    """The text parts of a stored message."""
+    return "\n".join(
+        part["text"]
+        for part in row["content"].get("parts", ())
+        if part.get("type") == "text" and isinstance(part.get("text"), str) and part["text"].strip()
+    )
+
+
+def chunks(text: str) -> list[str]:
+    """A long text in pieces that an embedder takes, cut at a space where there is one."""
+    pieces: list[str] = []
+    while text and len(pieces) < MAX_CHUNKS:
+        if len(text) <= CHUNK:
+            pieces.append(text)
+            break
+        cut = text.rfind(" ", CHUNK // 2, CHUNK)
+        cut = CHUNK if cut < 0 else cut
+        pieces.append(text[:cut])
+        text = text[cut:].lstrip()
+    return pieces
+
+
+def is_worth_retrying(error: BaseException) -> bool:
+    """Whether the same work may succeed a little later."""
+    return isinstance(error, MastraError) and error.retryable
