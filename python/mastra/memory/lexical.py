@@ -24,7 +24,12 @@ class LexicalEmbedder(Embedder):
     model_id = "lexical-384"
     dimension = DIMENSION
 
-    async def embed(self, texts: Sequence[str], *, purpose: Literal["document", "query"] = "document") -> Embeddings:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        purpose: Literal["document", "query"] = "document",  # noqa: ARG002 - both get the same vector
+    ) -> Embeddings:
         """The vectors, at once: there is nothing to wait for."""
         return Embeddings([embed_text(text) for text in texts])
 

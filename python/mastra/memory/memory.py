@@ -7,12 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mastra.errors import BadDefinition, InvalidInput, MastraError
-from mastra.memory.message_log import MessagePage
+from mastra.errors import BadDefinition, MastraError
+from mastra.memory.conversations import Conversations
 from mastra.memory.options import MemoryOptions, SemanticRecall, WorkingMemory
-from mastra.memory.search import SearchPage, search_messages
-from mastra.memory.tables import cleaned
-from mastra.memory.threads import Clone, Direction, ThreadPage, ThreadRepo
+from mastra.memory.threads import ThreadRepo
 from mastra.memory.working import WorkingPages
 from mastra.runtime.background import Background
 from mastra.types.messages import Message
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from mastra.ports.storage import Storage
     from mastra.ports.vectors import VectorStore
     from mastra.runtime.services import Services
-    from mastra.tools.tool import Tool
-    from mastra.types.records import Filter
     from mastra.types.threads import Thread
 
 log = logging.getLogger("mastra.memory")
@@ -42,7 +38,7 @@ class Recall(NamedTuple):
     thread: Thread | None = None
 
 
-class Memory:
+class Memory(Conversations):
     """Threads, history, semantic recall and working memory of one or more agents.
 
     Without storage of its own it uses the application's; standing alone it keeps everything in this process.
@@ -54,7 +50,7 @@ class Memory:
         id: str = "memory",
         storage: Storage | str | None = None,
         vectors: VectorStore | str | None = None,
-        embedder: Embedder | str | None = None,
+        embedder: Embedder | None = None,
         last_messages: int | bool = 10,
         max_tokens: int | None = None,
         semantic_recall: bool | SemanticRecall = False,
@@ -106,6 +102,7 @@ class Memory:
                 self._working = WorkingPages(self._threads.storage, self.options.working_memory, services.clock)
             if self.options.semantic_recall:
                 self._semantic = self._make_semantic(services, self._threads.storage)
+                self._threads.has_vectors = True
         return self._threads
 
     def _make_storage(self, services: Services) -> Storage:
@@ -142,11 +139,6 @@ class Memory:
             from mastra.memory.lexical import LexicalEmbedder  # noqa: PLC0415 - only semantic recall needs it
 
             return LexicalEmbedder()
-        if isinstance(self._embedder_spec, str):
-            from mastra.runtime.models import resolve_embedder  # noqa: PLC0415 - the same
-
-            made: Embedder = resolve_embedder(self._embedder_spec)
-            return made
         return self._embedder_spec
 
     async def open(self) -> None:
@@ -157,6 +149,7 @@ class Memory:
         if self._semantic is not None:
             await self._semantic.vectors.open()
         self._opened = True
+        self._background.spawn(self.threads.finish_due(), "memory left undone")
         self._start_due()
 
     async def close(self) -> None:
@@ -296,147 +289,6 @@ class Memory:
             else:
                 return
 
-    # ---------------------------------------------------------------- threads and messages
-
-    async def create_thread(
-        self,
-        *,
-        resource_id: str,
-        thread_id: str | None = None,
-        title: str = "",
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Thread:
-        """A new thread, or the one of this id with the new title and metadata."""
-        await self.open()
-        return await self.threads.create(resource_id=resource_id, thread_id=thread_id, title=title, metadata=metadata)
-
-    async def get_thread(self, thread_id: str, *, resource_id: str | None = None) -> Thread | None:
-        """The thread, or None."""
-        await self.open()
-        return await self.threads.get(thread_id, resource_id=resource_id)
-
-    async def list_threads(
-        self, *, resource_id: str | None = None, metadata: Mapping[str, Any] | None = None, **paging: Any
-    ) -> ThreadPage:
-        """Threads in pages: `page`, `per_page`, `order_by`, `direction`."""
-        await self.open()
-        return await self.threads.list(resource_id=resource_id, metadata=metadata, **paging)
-
-    async def update_thread(
-        self,
-        thread_id: str,
-        *,
-        resource_id: str | None = None,
-        title: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Thread:
-        """Change title or metadata."""
-        await self.open()
-        return await self.threads.update(thread_id, resource_id=resource_id, title=title, metadata=metadata)
-
-    async def delete_thread(self, thread_id: str, *, resource_id: str | None = None) -> None:
-        """Remove the thread and all that belongs to it."""
-        await self.open()
-        await self.threads.delete(thread_id, resource_id=resource_id)
-        self._start_due()
-
-    async def clone_thread(self, thread_id: str, *, resource_id: str | None = None, **options: Any) -> Clone:
-        """A copy: `new_thread_id`, `to_resource_id`, `title`, `metadata`, `message_limit`, `message_ids`, ..."""
-        await self.open()
-        clone = await self.threads.clone(thread_id, resource_id=resource_id, **options)
-        if self._semantic is not None:
-            rows = await self.threads.messages.rows(clone.thread.id)
-            for at in range(0, len(rows), 500):
-                await self.threads.storage.write(self._semantic.due(rows[at : at + 500]))
-            self._start_due()
-        return clone
-
-    async def transfer_thread(
-        self, thread_id: str, to_resource_id: str, *, resource_id: str | None = None
-    ) -> Thread:
-        """Give the thread to another resource."""
-        await self.open()
-        thread = await self.threads.transfer(thread_id, to_resource_id, resource_id=resource_id)
-        self._start_due()
-        return thread
-
-    async def list_messages(
-        self,
-        thread_id: str,
-        *,
-        resource_id: str | None = None,
-        page: int = 0,
-        per_page: int | None = 40,
-        direction: Direction = "ASC",
-        start: str | None = None,
-        end: str | None = None,
-        include: Sequence[Mapping[str, Any]] = (),
-    ) -> MessagePage:
-        """Messages in pages, between two moments, with the neighbours of the included ones."""
-        await self.open()
-        return await self.threads.list_messages(
-            thread_id,
-            resource_id=resource_id,
-            page=page,
-            per_page=per_page,
-            direction=direction,
-            start=start,
-            end=end,
-            include=include,
-        )
-
-    async def save_messages(
-        self, messages: Sequence[Message | Mapping[str, Any]], *, resource_id: str | None = None
-    ) -> list[Message]:
-        """Keep messages that came from outside; each names its thread and is sorted by its own time."""
-        await self.open()
-        parsed = [item if isinstance(item, Message) else parse_message(item) for item in messages]
-        by_thread: dict[str, list[Message]] = {}
-        for message in parsed:
-            if not message.thread_id:
-                raise InvalidInput(f"The message {message.id!r} names no thread.", hint="Set threadId.")
-            by_thread.setdefault(message.thread_id, []).append(message)
-        for thread_id, group in by_thread.items():
-            owner = resource_id or group[0].resource_id
-            rows = await self.threads.append(
-                thread_id, owner, group, keep_time=True, extra=self._semantic.due if self._semantic else None
-            )
-            self._after_write(rows, thread_id)
-        return parsed
-
-    async def update_messages(
-        self, changes: Sequence[Mapping[str, Any]], *, resource_id: str | None = None
-    ) -> list[Message]:
-        """Change messages by their ids."""
-        await self.open()
-        rows = await self.threads.update_messages(changes, resource_id=resource_id)
-        if self._semantic is not None:
-            await self.threads.storage.write(self._semantic.due(rows))
-            self._start_due()
-        return [Message.from_wire(row) for row in rows]
-
-    async def delete_messages(self, ids: Sequence[str], *, resource_id: str | None = None) -> int:
-        """Remove messages by their ids; how many there were."""
-        await self.open()
-        removed = await self.threads.delete_messages(ids, resource_id=resource_id)
-        self._start_due()
-        return len(removed)
-
-    async def search(
-        self, query: str, *, resource_id: str, thread_id: str | None = None, limit: int = 20
-    ) -> SearchPage:
-        """Messages of a resource that fit a text: by meaning with semantic recall, else by its words."""
-        await self.open()
-        return await search_messages(
-            self.threads,
-            self._semantic,
-            self.options.semantic_recall,
-            query,
-            resource_id=resource_id,
-            thread_id=thread_id,
-            limit=limit,
-        )
-
     # ---------------------------------------------------------------- working memory
 
     async def get_working_memory(self, *, thread_id: str, resource_id: str | None = None) -> str | None:
@@ -459,45 +311,9 @@ class Memory:
             return await self._working.write(thread_id, resource_id, page)
         return await self._working.merge(thread_id, resource_id, dict(page))
 
-    def tools(self) -> list[Tool]:
-        """The tools that the model gets to use its memory."""
-        working = self.options.working_memory
-        if working is None or working.read_only or self.options.read_only:
-            return []
-        from mastra.memory.working_tool import make_tool  # noqa: PLC0415 - tools are above storage and cost more
-
-        return [make_tool(self, working)]
-
     def to_wire(self) -> Row:
         """The configuration as the HTTP protocol shows it."""
         return self.options.to_wire()
-
-
-def parse_message(data: Mapping[str, Any]) -> Message:
-    """A message from outside, or an `InvalidInput` that names what is wrong with it."""
-    if not isinstance(data, Mapping):
-        raise InvalidInput("A message is an object.")
-    content = data.get("content")
-    if isinstance(content, str):
-        content = {"format": 2, "parts": [{"type": "text", "text": content}], "content": content}
-    problems = []
-    if not isinstance(data.get("id"), str):
-        problems.append({"field": "id", "message": "a text is needed"})
-    if data.get("role") not in {"user", "assistant", "system", "tool", "signal"}:
-        problems.append({"field": "role", "message": "user, assistant, system, tool or signal"})
-    if not isinstance(content, Mapping) or not isinstance(content.get("parts"), list):
-        problems.append({"field": "content", "message": "a text or an object with parts"})
-    elif not all(isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content["parts"]):
-        problems.append({"field": "content.parts", "message": "each part is an object with a type"})
-    for name in ("threadId", "resourceId"):
-        if not isinstance(data.get(name, ""), str):
-            problems.append({"field": name, "message": "a text"})
-    if problems:
-        raise InvalidInput("The message is not valid.", issues=problems)
-    from mastra.runtime.clock import SYSTEM_CLOCK  # noqa: PLC0415 - only a message without a time needs it
-
-    created = data.get("createdAt") or SYSTEM_CLOCK.now()
-    return Message.from_wire({**data, "content": cleaned(dict(content or {})), "createdAt": created})
 
 
 def _option(value: Any, kind: Any) -> Any:
@@ -542,4 +358,3 @@ def _within(rows: list[Row], max_tokens: int) -> list[Row]:
         kept.append(row)
     kept.reverse()
     return kept
-

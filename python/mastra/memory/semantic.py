@@ -113,7 +113,7 @@ class SemanticIndex:
     async def forget_due(self) -> None:
         """Remove the vectors of threads and messages that were deleted, and of threads that moved."""
         while True:
-            page = await self._storage.scan(DUE, {"kind": {"$in": ["forget", "drop", "move"]}}, limit=BATCH)
+            page = await self._storage.scan(DUE, {"kind": {"$in": ["forget", "drop", "reindex"]}}, limit=BATCH)
             if not page.records:
                 return
             for record in page.records:
@@ -122,7 +122,7 @@ class SemanticIndex:
                     await self.forget({"messageId": {"$in": row["messageIds"]}})
                 else:
                     await self.forget({"threadId": row["threadId"]})
-                if row["kind"] == "move":
+                if row["kind"] == "reindex":
                     await self._reembed(row["threadId"])
             await self._storage.write([Delete(DUE, record.key) for record in page.records])
 

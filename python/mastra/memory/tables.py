@@ -15,7 +15,7 @@ THREADS = Table(
 MESSAGES = Table("messages", ("threadId+order", "resourceId+order", "threadId", "order"))
 WORKING_MEMORY = Table("working_memory", ("resourceId",))
 # Work that a write left for later, written in the same batch: embeddings to make, vectors to delete.
-DUE = Table("memory_due", ("at",))
+DUE = Table("memory_due", ("at", "kind+at", "kind"))
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

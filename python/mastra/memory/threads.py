@@ -71,6 +71,8 @@ class ThreadRepo:
     def __init__(self, storage: Storage, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.storage = storage
         self.messages = MessageLog(storage)
+        # Whether somebody keeps vectors of the messages and must hear of what was moved and removed.
+        self.has_vectors = False
         self._clock = clock
         self._seen: OrderedDict[str, Row] = OrderedDict()
         # Message id -> (run, step, order): what this process wrote, to write it again without reading.
@@ -123,7 +125,7 @@ class ThreadRepo:
         self._remember(row)
         return row
 
-    async def list(
+    async def find(
         self,
         *,
         resource_id: str | None = None,
@@ -210,7 +212,7 @@ class ThreadRepo:
         """Bring the messages to the resource of their thread."""
         row = await self.storage.get(THREADS, thread_id)
         owner = None if row is None else row["resourceId"]
-        while owner is not None:
+        while row is not None:
             where: Filter = {"threadId": thread_id, "resourceId": {"$ne": owner}}
             page = await self.storage.scan(MESSAGES, where, limit=DELETE_BATCH)
             if not page.records:
@@ -218,22 +220,26 @@ class ThreadRepo:
             await self.storage.write(
                 [Put(MESSAGES, record.key, {**record.value, "resourceId": owner}) for record in page.records]
             )
-        await self.storage.write([Delete(DUE, f"move/{thread_id}")])
+        done: list[Operation] = [Delete(DUE, f"move/{thread_id}")]
+        if self.has_vectors and row is not None:
+            done.append(Put(DUE, f"reindex/{thread_id}", {"kind": "reindex", "threadId": thread_id, "at": ""}))
+        await self.storage.write(done)
 
     async def delete(self, thread_id: str, *, resource_id: str | None = None) -> None:
         """Remove the thread, its messages and its working memory. What is running on it cannot bring it back."""
 
         async def attempt() -> None:
             row = await self._require(thread_id, resource_id)
-            due = {"kind": "forget", "threadId": thread_id, "at": to_wire(self._clock.now())}
-            await self.storage.write(
-                [
-                    Expect(THREADS, thread_id, {"rev": row["rev"]}),
-                    Delete(THREADS, thread_id),
-                    Delete(WORKING_MEMORY, f"thread/{thread_id}"),
-                    Put(DUE, f"forget/{thread_id}", due),
-                ]
-            )
+            due = {"threadId": thread_id, "at": to_wire(self._clock.now())}
+            batch: list[Operation] = [
+                Expect(THREADS, thread_id, {"rev": row["rev"]}),
+                Delete(THREADS, thread_id),
+                Delete(WORKING_MEMORY, f"thread/{thread_id}"),
+                Put(DUE, f"sweep/{thread_id}", {"kind": "sweep", **due}),
+            ]
+            if self.has_vectors:
+                batch.append(Put(DUE, f"forget/{thread_id}", {"kind": "forget", **due}))
+            await self.storage.write(batch)
 
         await retry_conflicts(attempt)
         if thread_id in self._seen:
@@ -248,6 +254,14 @@ class ThreadRepo:
             if not page.records:
                 break
             await self.storage.write([Delete(MESSAGES, record.key) for record in page.records])
+        await self.storage.write([Delete(DUE, f"sweep/{thread_id}")])
+
+    async def finish_due(self) -> None:
+        """Finish the moves and removals that a crash interrupted."""
+        page = await self.storage.scan(DUE, {"kind": {"$in": ["move", "sweep"]}}, limit=1000)
+        for record in page.records:
+            finish = self.finish_transfer if record.value["kind"] == "move" else self.finish_delete
+            await finish(record.value["threadId"])
 
     async def clone(
         self,
@@ -380,7 +394,9 @@ class ThreadRepo:
         await self.storage.write(batch + (extra(rows) if extra else []))
         self._remember(changed)
         for made in rows:
-            self._written[made["id"]] = {key: made.get(key) for key in ("threadId", "run", "step", "order", "createdAt")}
+            self._written[made["id"]] = {
+                key: made.get(key) for key in ("threadId", "run", "step", "order", "createdAt")
+            }
             self._written.move_to_end(made["id"])
         while len(self._written) > MAX_CACHED:
             self._written.popitem(last=False)
@@ -416,7 +432,9 @@ class ThreadRepo:
             include=include,
         )
 
-    async def update_messages(self, changes: Sequence[Mapping[str, Any]], *, resource_id: str | None = None) -> list[Row]:
+    async def update_messages(
+        self, changes: Sequence[Mapping[str, Any]], *, resource_id: str | None = None
+    ) -> list[Row]:
         """Change messages by id: `content` is merged part by part, role and type are replaced. The changed rows."""
 
         async def attempt() -> list[Row]:
@@ -448,8 +466,10 @@ class ThreadRepo:
             check_owner(row, resource_id)
         due = {"kind": "drop", "messageIds": list(found), "at": to_wire(self._clock.now())}
         batch: list[Operation] = [Delete(MESSAGES, message_id) for message_id in found]
+        if self.has_vectors:
+            batch.append(Put(DUE, f"drop/{new_id()}", due))
         if found:
-            await self.storage.write([*batch, Put(DUE, f"drop/{new_id()}", due)])
+            await self.storage.write(batch)
         for message_id in found:
             self._written.pop(message_id, None)
         return list(found)

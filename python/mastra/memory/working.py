@@ -95,7 +95,8 @@ class WorkingPages:
         else:
             from mastra.types.schema import Schema  # noqa: PLC0415 - brings pydantic, which most memories never need
 
-            shape = f"It is JSON that fits this schema:\n<schema>\n{dumps(Schema.of(options.schema).json_schema)}\n</schema>\n"
+            schema = dumps(Schema.of(options.schema).json_schema)
+            shape = f"It is JSON that fits this schema:\n<schema>\n{schema}\n</schema>\n"
         rule = (
             "Use it, and do not mention it.\n"
             if options.read_only
@@ -126,5 +127,3 @@ def merged(old: JsonObject, changes: JsonObject) -> JsonObject:
         else:
             out[key] = value
     return out
-
-
