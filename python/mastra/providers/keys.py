@@ -1,0 +1,140 @@
+"""API keys: where they come from, read anew for every request, and never shown."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import quote
+
+from mastra.errors import BadSetting, MissingKey
+
+KeySource: TypeAlias = "str | Secret | Path | Callable[[], str | Awaitable[str]] | None"
+MASK = "[redacted]"
+# Things that look like a key even when they are not ours: a provider may quote another account's.
+_LOOKS_SECRET = re.compile(
+    r"(?i)\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|r8|ghp|gho|github_pat|AKIA|ASIA|AIza)[-_]?[A-Za-z0-9_\-]{16,}"
+    r"|\bBearer\s+[A-Za-z0-9._~+/=\-]{8,}"
+)
+_SHORTEST_TO_HIDE = 6
+
+
+class Secret:
+    """A text that does not show itself in a repr, a log or a traceback."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise BadSetting("A secret cannot be pickled.", hint="Hand over where the key comes from, not the key.")
+
+
+class KeyReader:
+    """Reads one key from its source each time it is asked, so that a rotated key is used by the next request.
+
+    A text is the key itself, `env:NAME` or `file:/path`; a path is a file; a function returns the key, now or
+    later; None looks into the environment variables that the provider is known by.
+    """
+
+    __slots__ = ("_source", "env", "provider")
+
+    def __init__(self, source: KeySource, *, env: tuple[str, ...] = (), provider: str = "") -> None:
+        if isinstance(source, str):
+            if source.startswith("file:"):
+                source = Path(source[5:])
+            elif source.startswith("env:"):
+                env, source = (source[4:],), None
+            else:
+                source = Secret(source)
+        self._source: Secret | Path | Callable[[], str | Awaitable[str]] | None = source
+        self.env = env
+        self.provider = provider
+
+    def __repr__(self) -> str:
+        return f"KeyReader(provider={self.provider!r}, env={self.env!r})"
+
+    async def read(self, *, required: bool = True) -> Secret | None:
+        """The key as it is now; `MissingKey` names the places that were looked into."""
+        value = self._from_source()
+        if value is not None and not isinstance(value, str):
+            value = await value
+        value = value.strip() if value else None
+        if not value:
+            if not required:
+                return None
+            places = " or ".join(self.env) or "api_key"
+            raise MissingKey(
+                f"There is no API key for {self.provider!r}.",
+                hint=f"Set {places}, or give api_key (a text, env:NAME, file:PATH or a function).",
+                details={"provider": self.provider, "env": list(self.env)},
+            )
+        if not value.isascii() or not value.isprintable():
+            raise BadSetting(
+                f"The API key for {self.provider!r} contains characters that no HTTP header can carry.",
+                hint="Look for a line break or a typographic quotation mark in it.",
+            )
+        return Secret(value)
+
+    def _from_source(self) -> str | Awaitable[str] | None:
+        source = self._source
+        if isinstance(source, Secret):
+            return source.reveal()
+        if isinstance(source, Path):
+            try:
+                return source.read_text(encoding="utf-8")
+            except OSError as error:
+                raise MissingKey(f"The key file of {self.provider!r} cannot be read: {source}.") from error
+        if source is not None:
+            return source()
+        for name in self.env:
+            if value := os.environ.get(name):
+                return value
+        return None
+
+
+def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
+    """`text` without the secrets, in any of the forms in which a provider may quote them, and without look-alikes."""
+    for secret in secrets:
+        if secret is None:
+            continue
+        raw = secret.reveal()
+        if len(raw) < _SHORTEST_TO_HIDE:
+            continue
+        for form in _forms(raw):
+            if form in text:
+                text = text.replace(form, MASK)
+    return _LOOKS_SECRET.sub(MASK, text)
+
+
+def _forms(raw: str) -> tuple[str, ...]:
+    data = raw.encode()
+    encoded = base64.b64encode(data).decode()
+    url_safe = base64.urlsafe_b64encode(data).decode()
+    return (
+        raw,
+        quote(raw, safe=""),
+        encoded,
+        encoded.rstrip("="),
+        url_safe,
+        url_safe.rstrip("="),
+        data.hex(),
+        data.hex().upper(),
+    )

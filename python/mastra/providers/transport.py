@@ -1,0 +1,327 @@
+"""The one HTTP client of every provider: pools, time limits, byte limits, and every failure as a typed error."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import httpx
+
+from mastra.errors import BadDefinition, MissingExtra, ModelTimeout, ModelUnavailable, ResponseMalformed, StreamBroken
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait for what, in seconds. A request's own deadline always wins when it is nearer."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 60.0
+    idle_s: float = 30.0
+    total_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name in ("connect_s", "first_byte_s", "idle_s", "total_s"):
+            if not getattr(self, name) > 0:
+                raise BadDefinition(f"{name} must be more than 0 seconds.")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HttpOptions:
+    """How connections are made. `transport` puts any httpx transport under it: ASGI, mock, aiohttp- or Rust-backed."""
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    proxy: str | None = None
+    # A path of CA certificates or an ssl.SSLContext; True is the usual set, False switches the check off.
+    verify: Any = True
+    http2: bool = False
+    max_connections: int = 1000
+    max_idle_connections: int = 100
+    idle_connection_s: float = 30.0
+    max_response_bytes: int = 512 * MEBIBYTE
+    max_event_bytes: int = 64 * MEBIBYTE
+    transport: Any = None
+    # Read HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
+    trust_env: bool = True
+
+    def __repr__(self) -> str:
+        # A proxy URL may carry a password.
+        return f"HttpOptions(timeouts={self.timeouts!r}, http2={self.http2}, proxy={'...' if self.proxy else None})"
+
+
+DEFAULT_OPTIONS = HttpOptions()
+
+
+@cache
+def _usual_certificates(trust_env: bool) -> Any:  # noqa: FBT001 - a cache key
+    # Reading the certificates takes 20 ms: once a process, not once a client.
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
+class _Lease:
+    """A client and how many exchanges use it; it is closed when nobody wants it any more."""
+
+    __slots__ = ("active", "client", "retired")
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.active = 0
+        self.retired = False
+
+    async def release(self) -> None:
+        self.active -= 1
+        if self.retired and self.active == 0:
+            await self.client.aclose()
+
+
+class Http:
+    """One pool of connections for each event loop that asks."""
+
+    def __init__(self, options: HttpOptions = DEFAULT_OPTIONS) -> None:
+        self.options = options
+        self._leases: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Lease] = weakref.WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return f"Http({self.options!r})"
+
+    def _lease(self) -> _Lease:
+        loop = asyncio.get_running_loop()
+        lease = self._leases.get(loop)
+        if lease is None:
+            lease = self._leases[loop] = _Lease(self._new_client())
+        return lease
+
+    def _new_client(self) -> httpx.AsyncClient:
+        options = self.options
+        verify = options.verify
+        if verify is True and not options.transport:
+            verify = _usual_certificates(options.trust_env)
+        elif isinstance(verify, str):
+            import ssl  # noqa: PLC0415 - httpx has loaded it
+
+            verify = ssl.create_default_context(cafile=verify)
+        try:
+            return httpx.AsyncClient(
+                transport=options.transport,
+                verify=verify,
+                http2=options.http2,
+                proxy=options.proxy,
+                trust_env=options.trust_env and options.transport is None,
+                # Our own timers cover connect, first byte and silence, whatever the transport.
+                timeout=None,  # noqa: S113
+                follow_redirects=False,
+                limits=httpx.Limits(
+                    max_connections=options.max_connections,
+                    max_keepalive_connections=options.max_idle_connections,
+                    keepalive_expiry=options.idle_connection_s,
+                ),
+            )
+        except ImportError as error:
+            raise MissingExtra("http2", feature="HTTP/2", module="h2") from error
+
+    async def close(self) -> None:
+        """Close the connections of this event loop as soon as nobody uses them; the next request opens new ones."""
+        lease = self._leases.pop(asyncio.get_running_loop(), None)
+        if lease is not None:
+            lease.retired = True
+            if lease.active == 0:
+                await lease.client.aclose()
+
+    async def send(
+        self,
+        url: str,
+        *,
+        content: bytes,
+        headers: Mapping[str, str],
+        provider: str,
+        timeouts: Timeouts | None = None,
+        deadline: float | None = None,
+        method: str = "POST",
+    ) -> Exchange:
+        """Send a request and wait for the head of its answer, whatever its status."""
+        limits = timeouts or self.options.timeouts
+        end = time.monotonic() + limits.total_s
+        if deadline is not None and deadline < end:
+            end = deadline
+        left = end - time.monotonic()
+        if left <= 0:
+            raise ModelTimeout("The run's deadline has passed.", adapter=provider, retryable=False)
+        lease = self._lease()
+        try:
+            request = lease.client.build_request(
+                method, url, content=content, headers=headers, timeout=httpx.Timeout(None, connect=limits.connect_s)
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise BadDefinition(f"The URL of {provider!r} cannot be used: {url[:200]!r}.") from error
+        lease.active += 1
+        try:
+            async with asyncio.timeout(min(limits.connect_s + limits.first_byte_s, left)):
+                response = await lease.client.send(request, stream=True)
+        except BaseException as error:
+            await lease.release()
+            if isinstance(error, httpx.HTTPError | TimeoutError | OSError):
+                raise _before_answer(error, provider, near_deadline=left <= limits.first_byte_s) from error
+            raise
+        return Exchange(response, lease, provider, limits, end, self.options)
+
+
+def _before_answer(error: Exception, provider: str, *, near_deadline: bool) -> Exception:
+    if isinstance(error, httpx.ConnectTimeout):
+        return ModelTimeout(f"{provider} could not be reached in time.", adapter=provider, details={"phase": "connect"})
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return ModelTimeout(
+            f"{provider} did not begin to answer in time.",
+            adapter=provider,
+            retryable=not near_deadline,
+            details={"phase": "first-byte"},
+        )
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return BadDefinition(f"The URL of {provider!r} must begin with http:// or https://.")
+    kind = "could not be reached" if isinstance(error, httpx.ConnectError) else "closed the connection unanswered"
+    return ModelUnavailable(f"{provider} {kind}.", adapter=provider, details={"cause": type(error).__name__})
+
+
+class Exchange:
+    """The answer to one request while it is read."""
+
+    __slots__ = ("_closed", "_end", "_lease", "_limits", "_options", "headers", "provider", "response",
+                 "status")  # fmt: skip
+
+    def __init__(
+        self,
+        response: httpx.Response,
+        lease: _Lease,
+        provider: str,
+        limits: Timeouts,
+        end: float,
+        options: HttpOptions,
+    ) -> None:
+        self.response = response
+        self.status = response.status_code
+        self.headers = response.headers
+        self.provider = provider
+        self._lease = lease
+        self._limits = limits
+        self._end = end
+        self._options = options
+        self._closed = False
+
+    async def chunks(self, limit: int | None = None) -> AsyncIterator[bytes]:
+        """The body as it arrives; silence, a reset or too many bytes raise."""
+        response = self.response
+        encoded = response.headers.get("content-encoding", "identity") != "identity"
+        # A mock transport may hand over a response that has been read already.
+        source = response.aiter_bytes() if encoded or response.is_stream_consumed else response.aiter_raw()
+        idle = self._limits.first_byte_s
+        most = self._options.max_response_bytes if limit is None else limit
+        read = 0
+        while True:
+            left = self._end - time.monotonic()
+            wait = min(left, idle)
+            if wait <= 0:
+                raise self._too_late(total=True)
+            try:
+                async with asyncio.timeout(wait):
+                    chunk = await source.__anext__()
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise self._too_late(total=left <= idle) from error
+            except (httpx.HTTPError, OSError, httpx.StreamError) as error:
+                raise self._broken(error) from error
+            read += len(chunk)
+            if read > most:
+                raise ResponseMalformed(
+                    f"{self.provider} sent more than {most} bytes.",
+                    hint="Raise HttpOptions.max_response_bytes if that is meant.",
+                    adapter=self.provider,
+                )
+            idle = self._limits.idle_s
+            yield chunk
+
+    def _too_late(self, *, total: bool) -> ModelTimeout:
+        if total:
+            return ModelTimeout(
+                f"{self.provider} did not finish in time.",
+                adapter=self.provider,
+                retryable=False,
+                details={"phase": "total"},
+            )
+        return ModelTimeout(
+            f"{self.provider} went silent in the middle of its answer.",
+            adapter=self.provider,
+            details={"phase": "idle", "idle_s": self._limits.idle_s},
+        )
+
+    def _broken(self, error: Exception) -> Exception:
+        if isinstance(error, httpx.DecodingError):
+            return ResponseMalformed(f"The compressed answer of {self.provider} is damaged.", adapter=self.provider)
+        return StreamBroken(
+            f"The connection to {self.provider} broke in the middle of its answer.",
+            adapter=self.provider,
+            details={"cause": type(error).__name__},
+        )
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, at most `limit` bytes of it."""
+        parts: list[bytes] = []
+        chunks = self.chunks(limit)
+        try:
+            async for chunk in chunks:
+                parts.append(chunk)  # noqa: PERF401 - what came before an error counts
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]  # an async generator
+        return b"".join(parts)
+
+    async def error_body(self) -> bytes:
+        """What can be had of the body of a failed request: never an error, never more than a mebibyte."""
+        parts: list[bytes] = []
+        chunks = self.chunks(MEBIBYTE)
+        try:
+            async for chunk in chunks:
+                parts.append(chunk)  # noqa: PERF401 - what came before an error counts
+        except (ModelTimeout, StreamBroken, ResponseMalformed):
+            pass
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]  # an async generator
+        return b"".join(parts)[:MEBIBYTE]
+
+    async def drain(self, chunks: AsyncIterator[bytes], wait_s: float = 0.2) -> None:
+        """Read what follows the terminal event, so that the connection can be used again."""
+        try:
+            async with asyncio.timeout(wait_s):
+                async for _ in chunks:
+                    pass
+        except (TimeoutError, ModelTimeout, StreamBroken, ResponseMalformed):
+            return
+
+    async def close(self) -> None:
+        """Give the connection back, or close it when the answer was not read to its end."""
+        if not self._closed:
+            self._closed = True
+            try:
+                await self.response.aclose()
+            finally:
+                await self._lease.release()
+
+
+_SHARED: dict[str, Http] = {}
+
+
+def shared_http(provider: str) -> Http:
+    """The pool that all models of a provider share when they bring no options of their own."""
+    http = _SHARED.get(provider)
+    if http is None:
+        http = _SHARED[provider] = Http()
+    return http
+
+
+def with_timeout(timeouts: Timeouts, total_s: float | None) -> Timeouts:
+    """The limits with another total."""
+    return timeouts if total_s is None else replace(timeouts, total_s=total_s)
