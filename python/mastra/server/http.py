@@ -198,7 +198,7 @@ class App:
                     raise invalid("request body", issues)
                 if call.body is None:
                     call.body = {}
-        if route.out != "json":
+        if route.out != "json" or not route.watched:
             return await route.handler(call)
         return await _watched(route.handler(call), receive, options.timeout_s)
 

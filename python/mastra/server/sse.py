@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+import types
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mastra.errors import MastraError
 from mastra.server.problems import problem
@@ -21,6 +23,7 @@ DONE = b"data: [DONE]\n\n"
 CONNECTED = b": connected\n\n"
 HEARTBEAT = b": \n\n"
 
+T = TypeVar("T")
 Frame: TypeAlias = Callable[[Chunk], bytes]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 # Chunks that carry the provider's request: it holds the whole prompt and stays on the server.
@@ -119,6 +122,60 @@ async def record_body(run: RunStream[Any]) -> AsyncIterator[bytes]:
             if not started:
                 raise
             yield record_frames([error_chunk(error, run.run_id, "WORKFLOW")])
+
+
+@types.coroutine
+def _rest(work: Any, waits_for: Any) -> Any:
+    """Go on with a coroutine that has begun and now waits for something."""
+    while True:
+        try:
+            got = yield waits_for
+        except BaseException as error:  # noqa: BLE001 - handed to the coroutine, which decides
+            step = work.throw, error
+        else:
+            step = work.send, got
+        try:
+            waits_for = step[0](step[1])
+        except StopIteration as end:
+            return end.value
+
+
+async def batches(chunks: AsyncIterable[T], at_most: int = 256) -> AsyncIterator[list[T]]:
+    """What comes, in lists: everything that is there without waiting goes into one."""
+    source = aiter(chunks)
+    batch: list[T] = []
+    work: Any = None
+    try:
+        while True:
+            work = anext(source)
+            try:
+                # Begun by hand: what can be had at once ends here, without a turn of the event loop.
+                waits_for = work.send(None)
+            except StopIteration as end:
+                work = None
+                batch.append(end.value)
+                if len(batch) >= at_most:
+                    yield batch
+                    batch = []
+                continue
+            if batch:
+                yield batch
+                batch = []
+            batch.append(await _rest(work, waits_for))
+            work = None
+    except StopAsyncIteration:
+        work = None
+    except Exception:
+        work = None
+        if batch:
+            yield batch
+        raise
+    finally:
+        if work is not None:
+            with contextlib.suppress(StopIteration, StopAsyncIteration, GeneratorExit, RuntimeError):
+                work.throw(GeneratorExit())
+    if batch:
+        yield batch
 
 
 async def first(body: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:

@@ -22,6 +22,7 @@ Out: TypeAlias = Literal["json", "sse", "sse-flush", "records", "raw", "mcp-http
 
 # The modules of `routes/` in the order of the documentation; a new noun is one file and one line here.
 NOUNS = (
+    "workflows",
     "vectors",
     "auth",
     "system",
@@ -43,6 +44,8 @@ class Route:
     response: Shape | None = None
     max_body: int | None = None
     handler: Handler | None = field(default=None, compare=False)
+    # Whether the work stops when its caller leaves.
+    watched: bool = True
     check_query: Check | None = field(default=None, compare=False)
     check_body: Check | None = field(default=None, compare=False)
 
@@ -55,6 +58,12 @@ class Route:
     def is_open(self) -> bool:
         """Whether nobody answers yet: the route then says that its feature is not configured."""
         return self.handler is None
+
+
+def outlives(handler: Handler) -> Handler:
+    """Mark a handler whose work goes on when its caller leaves."""
+    handler.__dict__["outlives"] = True
+    return handler
 
 
 class Node:
@@ -180,6 +189,7 @@ def _row(row: Mapping[str, Any], handler: Handler | None, shapes: Shapes) -> Rou
 def _compile(route: Route, shapes: Shapes) -> Route:
     return replace(
         route,
+        watched=not getattr(route.handler, "outlives", False),
         check_query=shapes.check(route.query) if route.query else None,
         check_body=shapes.check(route.body) if route.body is not None else None,
     )
