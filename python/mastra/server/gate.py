@@ -125,9 +125,16 @@ class Gate:
             raise _too_many(wait)
 
     def report(self, error: Exception, call: Call) -> None:
-        """Put an unexpected failure into the log, where its details belong."""
-        log.error(
-            "%s %s failed (request %s): %s", call.route.method, call.route.path, call.request_id, error, exc_info=error
+        """Put a failure into the log, where its details belong; one of our own needs no stack."""
+        foreign = not isinstance(error, MastraError)
+        log.log(
+            logging.ERROR if foreign else logging.WARNING,
+            "%s %s failed (request %s): %s",
+            call.route.method,
+            call.route.path,
+            call.request_id,
+            error,
+            exc_info=error if foreign else None,
         )
 
 

@@ -93,7 +93,7 @@ async def _stream_body(stream: WorkflowStream[Any]) -> AsyncIterator[bytes]:
             async for batch in batches(stream):
                 started = True
                 yield record_frames(batch)
-        except Exception as error:  # noqa: BLE001 - the head is sent: the error can only travel as a chunk
+        except Exception as error:
             if not started:
                 raise
             yield record_frames([error_chunk(error, stream.run_id, "WORKFLOW")])
