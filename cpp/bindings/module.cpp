@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, module) {
   mastra::bindings::bind_json(module);
   mastra::bindings::bind_object_pool(module);
   mastra::bindings::bind_memory(module);
+  mastra::bindings::bind_cache(module);
 }

@@ -7,7 +7,7 @@ import mastra.native.events
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'parse_json', 'process_memory', 'reset_memory_peaks']
+__all__: list[str] = ['CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'parse_json', 'process_memory', 'reset_memory_peaks']
 class SseParser:
     """
     An incremental parser of server-sent events; one per stream.
@@ -136,6 +136,41 @@ class ObjectPool:
     def stats(self) -> dict[str, int]:
         """
         hits, misses, outstanding, high_water, capacity.
+        """
+class CacheStore:
+    """
+    Objects by key, at most `max_entries` and `max_bytes` of them (0: no limit), forgotten
+    when they are too old or others are asked for more. For any thread. Each of the
+    `shards` has its part of the room; more than one only helps without a GIL.
+    """
+    def __init__(self, *, max_entries: typing.SupportsInt | typing.SupportsIndex = 10000, max_bytes: typing.SupportsInt | typing.SupportsIndex = 0, shards: typing.SupportsInt | typing.SupportsIndex = 1, clock: collections.abc.Callable[[], float] | None = None) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def clear(self) -> None:
+        """
+        Forgets everything.
+        """
+    def delete(self, key: str) -> bool:
+        """
+        Forgets the value; whether there was one.
+        """
+    def get(self, key: str, default: typing.Any = None) -> typing.Any:
+        """
+        The value, or `default` when there is none or it is too old.
+        """
+    def purge(self) -> int:
+        """
+        Forgets what is too old; returns how many. Reading never returns them anyway.
+        """
+    def set(self, key: str, value: typing.Any, *, ttl_s: typing.SupportsFloat | typing.SupportsIndex | None = None, size: typing.SupportsInt | typing.SupportsIndex | None = None, only_new: bool = False) -> bool:
+        """
+        Keeps the value, for at most `ttl_s` seconds. `size` is its weight in bytes where `max_bytes` counts; bytes
+        and str weigh themselves. False when it is larger than the room, or there with `only_new`.
+        """
+    def stats(self) -> dict[str, int]:
+        """
+        hits, misses, sets, evictions, expirations, entries, bytes.
         """
 def active_kernel() -> str:
     """

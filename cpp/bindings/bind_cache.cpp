@@ -1,0 +1,158 @@
+// The cache of Python objects. All methods run under the GIL and never give it up while a shard is locked.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "bind.hpp"
+#include "mastra/cache.hpp"
+#include "text.hpp"
+
+namespace py = pybind11;
+
+namespace mastra::bindings {
+namespace {
+
+using Objects = Cache<py::object>;
+using Clock = py::typing::Callable<py::float_()>;
+
+class PyCache {
+ public:
+  PyCache(std::size_t max_entries, std::size_t max_bytes, std::size_t shards, std::optional<Clock> clock)
+      : cache_({max_entries, max_bytes, shards}), clock_(std::move(clock)) {}
+
+  py::object get(PyObject* key, PyObject* missing) {
+    Objects::Dropped dropped;
+    auto value = cache_.get(text(key), now(), dropped);
+    return value ? std::move(*value) : py::reinterpret_borrow<py::object>(missing);
+  }
+
+  bool set(const py::str& key, const py::object& value, std::optional<double> ttl_s, std::optional<std::size_t> size, bool only_new) {
+    const std::int64_t at = now();
+    std::int64_t expires = 0;
+    if (ttl_s) {
+      if (!(*ttl_s > 0)) throw Error(ErrorCode::kInvalidArgument, "ttl_s must be above 0");
+      // A time to live beyond a century is none.
+      if (*ttl_s < 3e9) expires = at + std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(*ttl_s * 1e9)), 1);
+    }
+    Objects::Dropped dropped;
+    return cache_.set(text(key.ptr()), value, size ? *size : weight(value.ptr()), expires, at, only_new, dropped);
+  }
+
+  bool erase(const py::str& key) {
+    Objects::Dropped dropped;
+    return cache_.erase(text(key.ptr()), dropped);
+  }
+
+  void clear() {
+    Objects::Dropped dropped;
+    cache_.clear(dropped);
+  }
+
+  std::size_t purge() {
+    Objects::Dropped dropped;
+    return cache_.purge(now(), dropped);
+  }
+
+  [[nodiscard]] py::typing::Dict<py::str, py::int_> stats() const {
+    const CacheStats stats = cache_.stats();
+    py::typing::Dict<py::str, py::int_> out;
+    out["hits"] = stats.hits;
+    out["misses"] = stats.misses;
+    out["sets"] = stats.sets;
+    out["evictions"] = stats.evictions;
+    out["expirations"] = stats.expirations;
+    out["entries"] = stats.entries;
+    out["bytes"] = stats.bytes;
+    return out;
+  }
+
+  [[nodiscard]] std::size_t size() const { return cache_.stats().entries; }
+
+ private:
+  static std::string_view text(PyObject* key) {
+    Py_ssize_t size = 0;
+    const char* bytes = PyUnicode_Check(key) ? PyUnicode_AsUTF8AndSize(key, &size) : nullptr;
+    if (bytes == nullptr) {
+      if (PyErr_Occurred() == nullptr) throw py::type_error("the key of a cache is a str");
+      PyErr_Clear();
+      throw Error(ErrorCode::kInvalidEncoding, "the key holds a lone surrogate");
+    }
+    return {bytes, static_cast<std::size_t>(size)};
+  }
+
+  static std::size_t weight(PyObject* value) {
+    if (PyBytes_Check(value)) return static_cast<std::size_t>(PyBytes_GET_SIZE(value));
+    if (PyUnicode_Check(value)) return static_cast<std::size_t>(PyUnicode_GET_LENGTH(value)) * PyUnicode_KIND(value);
+    return 0;
+  }
+
+  // Nanoseconds. The clock is asked before any lock is taken: it may be Python code.
+  [[nodiscard]] std::int64_t now() const {
+    if (clock_) return static_cast<std::int64_t>((*clock_)().cast<double>() * 1e9);
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+
+  Objects cache_;
+  std::optional<Clock> clock_;
+};
+
+// get is a plain CPython method: the call is most of its cost.
+PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count < 1 || count > 2) {
+    PyErr_SetString(PyExc_TypeError, "get takes a key and, if you like, a default");
+    return nullptr;
+  }
+  try {
+    auto* cache = static_cast<PyCache*>(reinterpret_cast<py::detail::instance*>(self)->simple_value_holder[0]);
+    if (cache == nullptr) throw Error(ErrorCode::kInvalidArgument, "CacheStore.__init__ was not called");
+    return cache->get(arguments[0], count == 2 ? arguments[1] : Py_None).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const py::builtin_exception& error) {
+    error.set_error();
+  } catch (const Error& error) {
+    set_error(error);
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+PyMethodDef kGet = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)), METH_FASTCALL,
+                    "get(self: mastra._core.CacheStore, key: str, default: typing.Any = None) -> typing.Any\n\n"
+                    "The value, or `default` when there is none or it is too old."};
+
+}  // namespace
+
+void bind_cache(py::module_& module) {
+  py::class_<PyCache> store(module, "CacheStore",
+                            "Objects by key, at most `max_entries` and `max_bytes` of them (0: no limit), forgotten\n"
+                            "when they are too old or others are asked for more. For any thread. Each of the\n"
+                            "`shards` has its part of the room; more than one only helps without a GIL.");
+  store
+      .def(py::init<std::size_t, std::size_t, std::size_t, std::optional<Clock>>(), py::kw_only(),
+           py::arg("max_entries") = 10'000, py::arg("max_bytes") = 0, py::arg("shards") = 1, py::arg("clock") = py::none())
+      .def("set", &PyCache::set, py::arg("key"), py::arg("value"), py::kw_only(), py::arg("ttl_s") = py::none(),
+           py::arg("size") = py::none(), py::arg("only_new") = false,
+           "Keeps the value, for at most `ttl_s` seconds. `size` is its weight in bytes where `max_bytes` counts; bytes\n"
+           "and str weigh themselves. False when it is larger than the room, or there with `only_new`.")
+      .def("delete", &PyCache::erase, py::arg("key"), "Forgets the value; whether there was one.")
+      .def("clear", &PyCache::clear, "Forgets everything.")
+      .def("purge", &PyCache::purge, "Forgets what is too old; returns how many. Reading never returns them anyway.")
+      .def("stats", &PyCache::stats, "hits, misses, sets, evictions, expirations, entries, bytes.")
+      .def("__len__", &PyCache::size);
+  const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(store.ptr()), &kGet));
+  if (!descriptor) throw py::error_already_set();
+  store.attr("get") = descriptor;
+}
+
+}  // namespace mastra::bindings
