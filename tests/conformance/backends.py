@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from mastra.ports.storage import Storage
+from mastra.ports.vectors import VectorStore
 from mastra.registry import open_url
 
 StorageFactory = Callable[[Path], AbstractAsyncContextManager[Storage]]
+VectorsFactory = Callable[[Path], AbstractAsyncContextManager[VectorStore]]
 
 
 def storage_at(url: str) -> StorageFactory:
@@ -32,4 +34,26 @@ def storage_at(url: str) -> StorageFactory:
 STORAGES = [
     pytest.param(storage_at("memory:"), id="memory"),
     pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
+]
+
+
+def vectors_at(url: str) -> VectorsFactory:
+    """A vector store made from a URL; `{path}` in it is a fresh folder."""
+
+    @asynccontextmanager
+    async def make(path: Path) -> AsyncIterator[VectorStore]:
+        store: VectorStore = open_url("mastra.vectors", url.format(path=path))
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    return make
+
+
+VECTORS = [
+    pytest.param(vectors_at("memory:"), id="memory"),
+    pytest.param(vectors_at("stored:memory:"), id="stored"),
+    pytest.param(vectors_at("sqlite:///{path}/v.db"), id="sqlite"),
 ]

@@ -35,4 +35,4 @@ def estimate_text(text: str) -> int:
         return (len(text) + 3) // 4
     # Letters beyond ASCII take about one token each in other scripts, half of one in accented Latin.
     wide = sum(1 for char in text if ord(char) > 0x2FF)
-    return wide + (len(text) - wide + 3) // 3
+    return wide + (len(text) - wide + 2) // 3
