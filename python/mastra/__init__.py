@@ -5,8 +5,22 @@ The public names are loaded on first use, so that `import mastra` costs nothing.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mastra.agents.agent import Agent as Agent
+    from mastra.agents.processors.processor import Processor as Processor
+    from mastra.agents.result import RunResult as RunResult
     from mastra.errors import MastraError as MastraError
     from mastra.mastra import Mastra as Mastra
+    from mastra.runtime.limits import Limits as Limits
+    from mastra.runtime.request_context import RequestContext as RequestContext
+    from mastra.runtime.signals import ToolRetry as ToolRetry
+    from mastra.runtime.stream import RunStream as RunStream
+    from mastra.tools.context import ToolContext as ToolContext
+    from mastra.tools.tool import Tool as Tool
+    from mastra.tools.tool import create_tool as create_tool
+    from mastra.tools.tool import tool as tool
+    from mastra.types.chunks import Chunk as Chunk
+    from mastra.types.messages import Message as Message
+    from mastra.types.schema import Schema as Schema
     from mastra.workflows.context import StepContext as StepContext
     from mastra.workflows.results import WorkflowResult as WorkflowResult
     from mastra.workflows.retry import Retry as Retry
@@ -18,18 +32,56 @@ __version__ = "0.1.0"
 
 # name -> the module that defines it; `errors` itself is a module.
 _EXPORTS = {
+    "Agent": "mastra.agents.agent",
+    "Chunk": "mastra.types.chunks",
+    "Limits": "mastra.runtime.limits",
     "Mastra": "mastra.mastra",
     "MastraError": "mastra.errors",
+    "Message": "mastra.types.messages",
+    "Processor": "mastra.agents.processors.processor",
+    "RequestContext": "mastra.runtime.request_context",
     "Retry": "mastra.workflows.retry",
+    "RunResult": "mastra.agents.result",
+    "RunStream": "mastra.runtime.stream",
+    "Schema": "mastra.types.schema",
     "Step": "mastra.workflows.step",
     "StepContext": "mastra.workflows.context",
+    "Tool": "mastra.tools.tool",
+    "ToolContext": "mastra.tools.context",
+    "ToolRetry": "mastra.runtime.signals",
     "Workflow": "mastra.workflows.workflow",
     "WorkflowResult": "mastra.workflows.results",
+    "create_tool": "mastra.tools.tool",
     "step": "mastra.workflows.step",
+    "tool": "mastra.tools.tool",
 }
 _MODULES = frozenset({"errors", "native", "ports", "testing", "types"})
 
-__all__ = ["Mastra", "MastraError", "Retry", "Step", "StepContext", "Workflow", "WorkflowResult", "__version__", "step"]
+__all__ = [
+    "Agent",
+    "Chunk",
+    "Limits",
+    "Mastra",
+    "MastraError",
+    "Message",
+    "Processor",
+    "RequestContext",
+    "Retry",
+    "RunResult",
+    "RunStream",
+    "Schema",
+    "Step",
+    "StepContext",
+    "Tool",
+    "ToolContext",
+    "ToolRetry",
+    "Workflow",
+    "WorkflowResult",
+    "__version__",
+    "create_tool",
+    "step",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> object:

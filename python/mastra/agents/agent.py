@@ -1,0 +1,300 @@
+"""Agent: an immutable definition that serves any number of runs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
+
+from mastra.agents.loop import run_loop
+from mastra.agents.options import DEFAULTS, Options, RunOptions, read_options
+from mastra.agents.plan import Plan, is_dynamic, make_plan, narrow, resolve
+from mastra.agents.result import RunResult
+from mastra.agents.run import Run
+from mastra.errors import BadDefinition, InvalidInput
+from mastra.runtime.limits import NO_LIMITS, Budget, Limits
+from mastra.runtime.request_context import RESOURCE_ID, THREAD_ID, RequestContext
+from mastra.runtime.services import Services
+from mastra.runtime.stream import Emit, RunStream
+from mastra.types.ids import check_id, new_id
+from mastra.types.message_input import read_messages, user_message
+from mastra.types.schema import Schema
+
+if TYPE_CHECKING:
+    from mastra.types.message_input import MessageInput
+
+_DYNAMIC = ("instructions", "model", "tools", "agents", "workflows", "memory", "input_processors",
+            "output_processors", "error_processors", "scorers", "default_options")  # fmt: skip
+
+
+class Agent:
+    """A model with instructions, tools, memory and guards.
+
+    Every field may be a function (or async function) of the request context; then it is resolved for each run.
+    `model` is `"provider/model"`, a `ChatModel`, or a list of them to fall back along.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        description: str = "",
+        instructions: Any = "",
+        model: Any,
+        tools: Any = (),
+        agents: Any = (),
+        workflows: Any = (),
+        memory: Any = None,
+        input_processors: Any = (),
+        output_processors: Any = (),
+        error_processors: Any = (),
+        scorers: Any = None,
+        voice: Any = None,
+        default_options: Any = None,
+        limits: Limits = NO_LIMITS,
+        request_context_schema: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.id = check_id(id, "agent id")
+        self.name = name or id
+        self.description = description
+        self.instructions = instructions
+        self.model = model
+        self.tools = tools
+        self.agents = agents
+        self.workflows = workflows
+        self.memory = memory
+        self.input_processors = input_processors
+        self.output_processors = output_processors
+        self.error_processors = error_processors
+        self.scorers = scorers
+        self.voice = voice
+        self.default_options = default_options
+        self.limits = limits
+        self.request_context_schema = None if request_context_schema is None else Schema.of(request_context_schema)
+        self.metadata = dict(metadata or {})
+        if model is None or model == "":
+            raise BadDefinition(f"Agent {id!r} has no model.", hint='Give one, like model="openai/gpt-5-mini".')
+        self._static = not any(is_dynamic(getattr(self, field)) for field in _DYNAMIC)
+        static_defaults = None if is_dynamic(default_options) else default_options
+        self._defaults = _read_defaults(static_defaults, limits)
+        self._services = Services()
+        self._plan: Plan | None = None
+        if self._static and isinstance(tools, Mapping | Sequence) and tools:
+            from mastra.tools.tool import as_tools  # noqa: PLC0415 - a mistake in the tools shows at declaration
+
+            self.tools = as_tools(tools)
+
+    # ------------------------------------------------------------ running
+
+    async def generate(self, messages: MessageInput, **options: Unpack[Options]) -> RunResult:
+        """Run to the end and return the result; raises what ended the run early.
+
+        `messages` is a text, a message, or a list of them in any of the known shapes.
+        """
+        run = await self.begin(messages, options)
+        return raised(await run_loop(run))
+
+    def generate_sync(self, messages: MessageInput, **options: Unpack[Options]) -> RunResult:
+        """`generate` for code without an event loop; it may be called anywhere, even inside a running loop."""
+        from mastra.runtime.sync import run_sync  # noqa: PLC0415 - only synchronous callers need it
+
+        return run_sync(self.generate(messages, **options))
+
+    def stream(self, messages: MessageInput, **options: Unpack[Options]) -> RunStream[RunResult]:
+        """Run and watch: `async with agent.stream(...) as run:` gives chunks, text and the result."""
+        run_id = options.get("run_id") or new_id()
+
+        async def start(emit: Emit) -> RunResult:
+            run = await self.begin(messages, {**options, "run_id": run_id}, emit=emit)
+            return await run_loop(run)
+
+        return self._open_stream(start, run_id, detached=bool(options.get("detached")))
+
+    def _open_stream(self, start: Any, run_id: str, *, detached: bool = False) -> RunStream[RunResult]:
+        services = self._services
+        return RunStream(
+            start,
+            run_id=run_id,
+            log=services.runs.open(run_id) if detached else None,
+            detached=services.background if detached else None,
+            failure=lambda result: result.error,
+        )
+
+    async def begin(
+        self,
+        messages: MessageInput,
+        options: Mapping[str, Any],
+        *,
+        emit: Emit | None = None,
+        budget: Budget | None = None,
+        path: tuple[str, ...] = (),
+    ) -> Run:
+        """The state of a new run, ready for the loop. For code that builds on agents; users call `generate`."""
+        defaults = self._defaults
+        given = options.get("request_context")
+        request_context = given if isinstance(given, RequestContext) else RequestContext(given)
+        if self.request_context_schema is not None:
+            self.request_context_schema.validate(request_context.to_wire())
+        if is_dynamic(self.default_options):
+            defaults = _read_defaults(await resolve(self.default_options, request_context), self.limits)
+        read = read_options(defaults, options)
+        run_id = read.run_id or new_id()
+        run = Run(
+            self,
+            read,
+            run_id=run_id,
+            message_id=new_id(),
+            input=[user_message(messages)] if isinstance(messages, str) else read_messages(messages),
+            request_context=request_context,
+            services=self._services,
+            budget=budget or Budget(read.limits, run_id=run_id, clock=self._services.clock),
+            emit=emit,
+            path=path,
+        )
+        if not run.input:
+            raise InvalidInput("There are no messages.", hint="Give at least one.")
+        plan = await self.plan(request_context)
+        run.plan = plan if not options else narrow(plan, read)
+        if read.thread is not None or read.resource is not None or given is not None:
+            _place(run, read, request_context)
+        if read.context is not None:
+            run.context = read_messages(read.context)
+        if read.output is not None or read.structured_output is not None:
+            from mastra.agents.structured import read_structured  # noqa: PLC0415 - only structured runs need it
+
+            run.structured = read_structured(run)
+        if read.on_chunk is not None:
+            _listen(run, read.on_chunk)
+        return run
+
+    async def carry(self, run: Run) -> RunResult:
+        """Run the loop on a state made by `begin` or `take_up`."""
+        return await run_loop(run)
+
+    async def take_up(
+        self,
+        run_id: str,
+        tool_call_id: str | None,
+        answer: Mapping[str, Any],
+        options: Mapping[str, Any],
+        emit: Emit | None = None,
+    ) -> Run:
+        """The state of a run that waited, taken by this caller alone, with the answer it waited for."""
+        from mastra.agents.resuming import load_run  # noqa: PLC0415 - only runs that waited need it
+
+        return await load_run(self, run_id, tool_call_id, answer, options, emit)
+
+    async def plan(self, request_context: RequestContext | None = None) -> Plan:
+        """The definition resolved for a request: models, instructions, tools, processors, memory."""
+        if self._plan is not None:
+            return self._plan
+        plan = await make_plan(self, request_context or RequestContext())
+        if self._static:
+            self._plan = plan
+        return plan
+
+    # ------------------------------------------------------------ waiting runs
+
+    def resume(self, data: Any, *, run_id: str, tool_call_id: str | None = None, **options: Any
+               ) -> RunStream[RunResult]:  # fmt: skip
+        """Go on with a suspended run: the tool that waits is called again with `data`."""
+        return self._resume(run_id, tool_call_id, {"data": data}, options)
+
+    def approve(self, run_id: str, tool_call_id: str | None = None, **options: Any) -> RunStream[RunResult]:
+        """Run the tool call that waits for a yes. An approval is used once, for the arguments it was asked for."""
+        return self._resume(run_id, tool_call_id, {"approved": True}, options)
+
+    def decline(self, run_id: str, tool_call_id: str | None = None, reason: str | None = None,
+                **options: Any) -> RunStream[RunResult]:  # fmt: skip
+        """Refuse the tool call that waits; the model reads the reason."""
+        return self._resume(run_id, tool_call_id, {"approved": False, "reason": reason}, options)
+
+    def _resume(
+        self, run_id: str, tool_call_id: str | None, answer: dict[str, Any], options: Mapping[str, Any]
+    ) -> RunStream[RunResult]:
+        check_id(run_id, "run id")
+
+        async def start(emit: Emit) -> RunResult:
+            return await run_loop(await self.take_up(run_id, tool_call_id, answer, options, emit))
+
+        return self._open_stream(start, run_id, detached=bool(options.get("detached")))
+
+    async def list_suspended(
+        self,
+        *,
+        thread: str | None = None,
+        resource: str | None = None,
+        page: int = 0,
+        per_page: int = 100,
+    ) -> dict[str, Any]:
+        """The runs of this agent that wait for a person: {"runs": [...], "total": n}, newest first."""
+        from mastra.agents.waiting import list_suspended  # noqa: PLC0415 - only runs that wait need it
+
+        return await list_suspended(self, thread=thread, resource=resource, page=page, per_page=per_page)
+
+    # ------------------------------------------------------------ the application
+
+    @property
+    def services(self) -> Services:
+        """What the agent may use of the application."""
+        return self._services
+
+    def bind(self, services: Services) -> Agent:
+        """Use the parts of an application; called by `Mastra`."""
+        self._services = services
+        self._plan = None
+        bind = getattr(self.memory, "bind", None)
+        if bind is not None and not is_dynamic(self.memory):
+            bind(services)
+        if not is_dynamic(self.agents):
+            for child in self.agents.values() if isinstance(self.agents, Mapping) else self.agents or ():
+                if getattr(child, "services", services) is not services:
+                    child.bind(services)
+        return self
+
+    def __repr__(self) -> str:
+        return f"Agent({self.id!r})"
+
+
+def raised(result: RunResult) -> RunResult:
+    """The result, or the error that ended the run."""
+    error = result.error
+    if error is not None:
+        raise error
+    return result
+
+
+def _read_defaults(given: Any, limits: Limits) -> RunOptions:
+    if isinstance(given, RunOptions):
+        return given if limits is NO_LIMITS else given._replace(limits=limits)
+    defaults = DEFAULTS if limits is NO_LIMITS else DEFAULTS._replace(limits=limits)
+    return read_options(defaults, given or {})
+
+
+def _place(run: Run, options: RunOptions, request_context: RequestContext) -> None:
+    """Whose run it is, and in which thread; what the server knows from the token wins over what was asked for."""
+    thread = options.thread
+    if isinstance(thread, Mapping):
+        thread = thread.get("id")
+        if thread is None:
+            raise InvalidInput("thread has no id.")
+    thread = request_context.get(THREAD_ID, thread)
+    resource = request_context.get(RESOURCE_ID, options.resource)
+    run.thread_id = None if thread is None else check_id(thread, "thread id")
+    run.resource_id = None if resource is None else check_id(resource, "resource id")
+    if run.thread_id is not None:
+        from dataclasses import replace  # noqa: PLC0415 - only runs with a thread pay for it
+
+        run.input = [replace(message, thread_id=run.thread_id, resource_id=run.resource_id) for message in run.input]
+
+
+def _listen(run: Run, on_chunk: Any) -> None:
+    """Call `on_chunk` for every chunk, beside whoever reads the stream."""
+    push = run.push
+
+    def both(chunk: Any) -> bool:
+        on_chunk(chunk)
+        return push(chunk) if push is not None else False
+
+    run.push = both

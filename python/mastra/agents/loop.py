@@ -1,0 +1,461 @@
+"""The loop: the only place where model, tools and memory meet. Streaming or not, it is this one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from mastra.agents.calls import run_calls
+from mastra.agents.fold import fold
+from mastra.agents.payloads import (
+    error_chunk,
+    finish_chunk,
+    now_ms,
+    remember_wire,
+    start_chunk,
+    step_finish_chunk,
+    step_start_chunk,
+)
+from mastra.agents.result import RunResult
+from mastra.agents.run import Run, Step
+from mastra.errors import Aborted, MastraError, ModelError, RunError, Tripwire
+from mastra.types.message_prompt import assistant_prompt, to_prompt
+from mastra.types.model import ModelRequest, ModelSettings
+from mastra.types.prompt import PromptMessage, SystemMessage, TextPart, UserMessage
+
+if TYPE_CHECKING:
+    from mastra.agents.calls import Outcome
+    from mastra.agents.plan import Candidate
+
+log = logging.getLogger("mastra.agents")
+_NO_SETTINGS = ModelSettings()
+
+
+async def run_loop(run: Run) -> RunResult:
+    """Carry a run from where it stands to its end or its suspension."""
+    tracer = run.services.tracer
+    if tracer is None:
+        return await _timed(run)
+    facts = {"entity_type": "agent", "entity_id": run.agent.id, "entity_name": run.agent.name, "run_id": run.run_id}
+    told = run.options.tracing_options or {}
+    shown = None if told.get("hideInput") else [message.to_wire() for message in run.input]
+    with tracer.span(
+        f"agent run: {run.agent.id}",
+        "agent_run",
+        input=shown,
+        metadata=dict(told.get("metadata") or {}) or None,
+        tags=tuple(told.get("tags") or ()),
+        thread_id=run.thread_id,
+        resource_id=run.resource_id,
+        **facts,
+    ) as span:
+        run.span, run.trace_id = span, span.trace_id
+        run.metadata["traceId"] = span.trace_id
+        result = await _timed(run)
+        if not told.get("hideOutput"):
+            span.set_output({"text": result.text, "object": run.object})
+        span.set(finishReason=run.finish_reason, usage=run.usage.to_wire(), steps=len(run.steps))
+        if run.error is not None:
+            span.error = run.error.to_dict()
+        return result
+
+
+async def _timed(run: Run) -> RunResult:
+    seconds = run.options.timeout_s
+    left = run.budget.remaining_s()
+    if left is not None:
+        seconds = left if seconds is None else min(seconds, left)
+    try:
+        if seconds is None:
+            await _guarded(run)
+        else:
+            async with asyncio.timeout(seconds):
+                await _guarded(run)
+    except TimeoutError:
+        _fail(run, Aborted(f"The run took longer than {seconds:g} s.", run_id=run.run_id, details={"limit": "seconds"}))
+    except asyncio.CancelledError:
+        _leave(run)
+        raise
+    return RunResult(run)
+
+
+async def _guarded(run: Run) -> None:
+    """The run with every error turned into an end that the listener can read."""
+    try:
+        await _walk(run)
+    except Tripwire as wire:
+        _trip(run, wire)
+    except MastraError as error:
+        _fail(run, error)
+    except TimeoutError:
+        raise
+    except Exception as error:
+        log.exception("run %s of agent %s failed", run.run_id, run.agent.id)
+        failure = RunError(f"{type(error).__name__}: {error}", run_id=run.run_id)
+        failure.__cause__ = error
+        _fail(run, failure)
+
+
+async def _walk(run: Run) -> None:
+    if run.resume is not None:
+        if not await run.resume():
+            return
+        if not await _after_tools(run, run.steps[-1], list(run.steps[-1].outcomes.values())):
+            await _end(run)
+            return
+    else:
+        await _begin(run)
+        if run.push is not None:
+            run.push(start_chunk(run))
+    while True:
+        step = await _model_step(run)
+        if step.calls and any(not call.provider_executed for call in step.calls):
+            run.budget.before_tools(len(step.calls))
+            outcomes = await run_calls(run, step)
+            if any(outcome.waits for outcome in outcomes):
+                await suspend_run(run, step, outcomes)
+                return
+            if await _after_tools(run, step, outcomes):
+                continue
+        else:
+            feedback = await _wants_more(run, step)
+            await _close_step(run, step, continued=feedback is not None)
+            if feedback is not None:
+                _go_on(run, step)
+                run.prompt.append(UserMessage((TextPart(feedback),)))
+                continue
+        break
+    await _end(run)
+
+
+# ---------------------------------------------------------------- beginning
+
+
+async def _begin(run: Run) -> None:
+    plan = run.plan
+    if plan.memory is not None and run.thread_id is not None:
+        await _recall(run)
+    if plan.input_processors:
+        from mastra.agents.guards import process_input  # noqa: PLC0415 - only guarded agents need it
+
+        await process_input(run)
+    if plan.memory is not None and run.thread_id is not None and not run.options.read_only:
+        await plan.memory.record(
+            thread_id=run.thread_id, resource_id=run.resource_id, run_id=run.run_id, step=0, messages=run.input
+        )
+    run.prompt = build_prompt(run)
+
+
+async def _recall(run: Run) -> None:
+    query = next((message.text for message in reversed(run.input) if message.role == "user"), None)
+    options = dict(run.options.memory_options or {})
+    recall = await run.plan.memory.recall(
+        thread_id=run.thread_id, resource_id=run.resource_id, query=query or None, **options
+    )
+    run.recalled = list(recall.messages)
+    run.remembered_system = tuple(recall.system)
+    # Results that a client sends for calls of an earlier run belong to those calls.
+    known = {message.id for message in run.recalled}
+    run.input = [message for message in run.input if message.id not in known]
+    run.adopt_results()
+
+
+def build_prompt(run: Run) -> list[PromptMessage]:
+    """What the model is sent: instructions, what memory adds, the thread, and what was said now."""
+    prompt: list[PromptMessage] = list(run.plan.system)
+    if run.structured is not None and run.structured.instructions:
+        prompt.append(SystemMessage(run.structured.instructions))
+    prompt.extend(SystemMessage(text) for text in run.remembered_system)
+    if not run.recalled and not run.context and len(run.input) == 1:
+        only = run.input[0]
+        if only.role == "user" and len(only.parts) == 1 and only.parts[0].get("type") == "text":
+            prompt.append(UserMessage((TextPart(only.parts[0]["text"]),)))
+            return prompt
+    prompt.extend(to_prompt([*run.recalled, *run.context, *run.input]))
+    return prompt
+
+
+# ---------------------------------------------------------------- one call of the model
+
+
+async def _model_step(run: Run) -> Step:
+    run.budget.before_model()
+    if run.emit is not None:
+        await run.emit.room()
+    number = len(run.steps)
+    if run.options.prepare_step is not None or run.plan.input_processors:
+        from mastra.agents.guards import prepare_step  # noqa: PLC0415 - only those who use it
+
+        await prepare_step(run, number)
+    plan = run.plan
+    failure: ModelError | None = None
+    for index, candidate in enumerate(plan.models):
+        step = Step(number, candidate.model)
+        if run.push is not None and index == 0:
+            run.push(step_start_chunk(run, step))
+        try:
+            await _ask(run, step, candidate)
+        except ModelError as error:
+            # What was said already cannot be taken back: then there is no second model.
+            if step.parts or step.text or step.calls or index == len(plan.models) - 1:
+                run.steps.append(step)
+                raise
+            failure = error
+            log.warning("model %s failed (%s); trying the next one", candidate.model.model_id, error.code)
+            continue
+        run.steps.append(step)
+        _charge(run, step, candidate)
+        if run.push is not None:
+            remember_wire(run, step)
+        return step
+    raise failure or RunError("There is no model to ask.", run_id=run.run_id)
+
+
+async def _ask(run: Run, step: Step, candidate: Candidate) -> None:
+    request = make_request(run, candidate)
+    model = candidate.model
+    tracer = run.services.tracer
+    if tracer is None:
+        async with aclosing(model.stream(request)) as deltas:
+            await fold(deltas, step, run)
+        return
+    facts = {"model": model.model_id, "provider": model.provider}
+    with tracer.span(f"model: {model.model_id}", "model_generation", attributes=facts) as span:
+        async with aclosing(model.stream(request)) as deltas:
+            await fold(deltas, step, run)
+        span.set(usage=step.usage.to_wire(), finishReason=step.finish_reason)
+        span.set_output({"text": step.text, "toolCalls": step.tool_calls})
+
+
+def make_request(run: Run, candidate: Candidate) -> ModelRequest:
+    """What is asked of a model in this step."""
+    options = run.options
+    settings: Any = options.model_settings or _NO_SETTINGS
+    if candidate.max_retries is not None:
+        from dataclasses import replace  # noqa: PLC0415 - rare
+
+        settings = replace(settings, max_retries=candidate.max_retries)
+    structured = run.structured
+    output = None if structured is None else structured.spec_for(candidate.model, has_tools=bool(run.plan.specs))
+    specs = run.plan.specs
+    return ModelRequest(
+        messages=tuple(run.prompt),
+        tools=specs,
+        tool_choice=run.tool_choice if specs else "auto",
+        output=output,
+        settings=settings,
+        provider_options=dict(options.provider_options) if options.provider_options else {},
+        deadline=run.budget.deadline,
+    )
+
+
+def _charge(run: Run, step: Step, candidate: Candidate) -> None:
+    usage = step.usage
+    profile = candidate.model.profile
+    cost = 0.0
+    if profile.input_price is not None or profile.output_price is not None:
+        cached = usage.cached_input_tokens or 0
+        cached_price = profile.input_price if profile.cached_input_price is None else profile.cached_input_price
+        cost = (usage.input_tokens - cached) * (profile.input_price or 0.0)
+        cost += cached * (cached_price or 0.0) + usage.output_tokens * (profile.output_price or 0.0)
+        cost /= 1_000_000
+        run.cost += cost
+    run.usage = usage if len(run.steps) == 1 and not run.carried else run.usage.plus(usage)
+    run.budget.charge(usage, cost)
+    if not run.metadata.get("modelId"):
+        run.metadata["modelId"] = candidate.model.model_id
+        run.metadata["provider"] = candidate.model.provider
+
+
+# ---------------------------------------------------------------- closing a step
+
+
+async def _after_tools(run: Run, step: Step, outcomes: list[Outcome]) -> bool:
+    """Close a step whose tools have answered; whether to ask the model again."""
+    client = any(outcome.status == "client" for outcome in outcomes)
+    last = len(run.steps) + run.carried >= run.options.max_steps
+    continued = not client and not last
+    if continued and run.options.stop_when is not None:
+        continued = not await _stops(run, step)
+    await _close_step(run, step, continued=continued)
+    if continued:
+        _go_on(run, step)
+    return continued
+
+
+def _go_on(run: Run, step: Step) -> None:
+    """The model reads its own step before the next one."""
+    run.prompt.extend(assistant_prompt(step.parts))
+    if not step.stored:
+        run.parts.append({"type": "step-start", "createdAt": now_ms(), "model": _model_name(step)})
+
+
+def _model_name(step: Step) -> str:
+    return f"{step.model.provider}/{step.model.model_id}"
+
+
+async def _stops(run: Run, step: Step) -> bool:
+    conditions = run.options.stop_when
+    for condition in conditions if isinstance(conditions, list | tuple) else (conditions,):
+        said = condition(run.steps) if callable(condition) else condition in {call.name for call in step.calls}
+        if inspect.isawaitable(said):
+            said = await said
+        if said:
+            return True
+    return False
+
+
+async def _close_step(run: Run, step: Step, *, continued: bool) -> None:
+    """Put the step into the answer, record it, and tell the listener."""
+    if run.plan.output_processors:
+        from mastra.agents.guards import process_output_step  # noqa: PLC0415 - only guarded agents need it
+
+        await process_output_step(run, step)
+    if not step.stored:
+        run.parts.extend(step.parts)
+    run.finish_reason = step.finish_reason
+    if run.plan.output_processors and not continued:
+        from mastra.agents.guards import process_output_result  # noqa: PLC0415 - the same
+
+        await process_output_result(run)
+    await record(run)
+    if run.push is not None:
+        run.push(step_finish_chunk(run, step, continued=continued))
+    if run.options.on_step_finish is not None:
+        await tell(run, "on_step_finish", run.options.on_step_finish, step)
+
+
+async def record(run: Run) -> None:
+    """Write the answer as far as it has grown; the same step twice writes the same rows."""
+    memory = run.plan.memory
+    if memory is None or run.thread_id is None or run.options.read_only or not run.parts:
+        return
+    await memory.record(
+        thread_id=run.thread_id,
+        resource_id=run.resource_id,
+        run_id=run.run_id,
+        step=len(run.steps) + run.carried,
+        messages=run.answers(),
+    )
+
+
+async def _wants_more(run: Run, step: Step) -> str | None:
+    """What sends the model on after an answer: structured output to repair, feedback of a completion check."""
+    run.finish_reason = step.finish_reason
+    structured = run.structured
+    if structured is not None:
+        await structured.finish(run, step)
+        if structured.feedback is not None:
+            message, structured.feedback = structured.feedback, None
+            return message
+    if run.options.on_iteration_complete is None and run.options.is_task_complete is None:
+        return None
+    from mastra.agents.completion import check_completion  # noqa: PLC0415 - only those who use it
+
+    feedback = await check_completion(run, step)
+    return None if len(run.steps) + run.carried >= run.options.max_steps else feedback
+
+
+# ---------------------------------------------------------------- endings
+
+
+async def suspend_run(run: Run, step: Step, outcomes: list[Outcome]) -> None:
+    """Store what waits, then announce it: who answers an announcement always finds it stored."""
+    from mastra.agents.waiting import store_suspension  # noqa: PLC0415 - only runs that wait need it
+
+    if not step.stored:
+        run.parts.extend(step.parts)
+        step.stored = True
+    run.finish_reason = "suspended"
+    await store_suspension(run, step, outcomes)
+    await record(run)
+    if run.push is not None:
+        for outcome in outcomes:
+            if outcome.waits:
+                chunk = outcome.chunk(run)
+                if chunk is not None:
+                    run.push(chunk)
+
+
+async def _end(run: Run) -> None:
+    step = run.steps[-1]
+    if run.push is not None:
+        run.push(finish_chunk(run, step))
+    if run.resumed:
+        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
+
+        await forget_suspension(run)
+    options = run.options
+    if options.on_finish is not None or run.plan.scorers:
+        run.services.background.spawn(_afterwards(run), f"after run {run.run_id}")
+
+
+async def _afterwards(run: Run) -> None:
+    if run.options.on_finish is not None:
+        await tell(run, "on_finish", run.options.on_finish, RunResult(run))
+    if run.plan.scorers:
+        from mastra.agents.scoring import score_run  # noqa: PLC0415 - only scored agents need it
+
+        await score_run(run)
+
+
+async def tell(run: Run, name: str, callback: Any, value: Any) -> None:
+    """Call a callback of the user; its errors are logged and never end a run."""
+    try:
+        said = callback(value)
+        if inspect.isawaitable(said):
+            await said
+    except Exception:
+        log.exception("%s of run %s failed", name, run.run_id)
+
+
+def _fail(run: Run, error: MastraError) -> None:
+    if isinstance(error, RunError) and not error.run_id:
+        error.run_id = run.run_id
+    run.error = error
+    run.finish_reason = "error"
+    if run.push is not None:
+        run.push(error_chunk(run, error))
+        if not run.steps:
+            run.steps.append(Step(0, run.plan.model))
+        step = run.steps[-1]
+        if step.finish_reason == "unknown":
+            step.finish_reason = "error"
+        if step.content is None:
+            remember_wire(run, step)
+        run.push(step_finish_chunk(run, step, continued=False))
+        run.push(finish_chunk(run, step))
+    if run.options.on_error is not None:
+        run.services.background.spawn(tell(run, "on_error", run.options.on_error, error), f"on_error {run.run_id}")
+
+
+def _trip(run: Run, wire: Tripwire) -> None:
+    from mastra.types.chunks import Chunk  # noqa: PLC0415 - rare
+
+    payload: dict[str, Any] = {
+        key: wire.details[key] for key in ("metadata", "processorId", "retry") if key in wire.details
+    }
+    run.tripwire = {"reason": wire.message, **payload}
+    run.finish_reason = "tripwire"
+    if run.push is not None:
+        run.push(Chunk("tripwire", run.tripwire, run.run_id, path=run.path))
+
+
+def _leave(run: Run) -> None:
+    """The run was cancelled: keep what is complete, and tell whoever still listens."""
+    if run.signal is not None:
+        run.signal.set()
+    run.finish_reason = "other"
+    if run.push is not None:
+        from mastra.types.chunks import Chunk  # noqa: PLC0415 - rare
+
+        run.push(Chunk("abort", {}, run.run_id, path=run.path))
+    memory = run.plan.memory
+    if memory is not None and run.thread_id is not None and run.parts and not run.options.read_only:
+        # Recording goes on by itself: this task has no time left.
+        run.services.background.spawn(record(run), f"record run {run.run_id}")
+    if run.options.on_abort is not None:
+        run.services.background.spawn(tell(run, "on_abort", run.options.on_abort, None), f"on_abort {run.run_id}")

@@ -1,0 +1,199 @@
+"""The options of one run, with their defaults. Names are the wire's in snake_case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+from mastra.errors import InvalidInput, near_miss
+from mastra.runtime.limits import NO_LIMITS, Limits
+from mastra.types.ids import check_id
+from mastra.types.model import ModelSettings
+
+if TYPE_CHECKING:
+    from mastra.runtime.request_context import RequestContext
+
+
+class RunOptions(NamedTuple):
+    """Everything that a run can be told beside its messages."""
+
+    # Who and where.
+    thread: str | Mapping[str, Any] | None = None
+    resource: str | None = None
+    run_id: str | None = None
+    request_context: RequestContext | Mapping[str, Any] | None = None
+    deps: Any = None
+    # What the model sees.
+    instructions: Any = None
+    system: Any = None
+    context: Any = None
+    model: Any = None
+    model_settings: ModelSettings | Mapping[str, Any] | None = None
+    provider_options: Mapping[str, Any] | None = None
+    # Tools.
+    toolsets: Any = None
+    client_tools: Mapping[str, Any] | None = None
+    active_tools: Sequence[str] | None = None
+    tool_choice: Any = "auto"
+    tool_call_concurrency: int = 10
+    require_tool_approval: bool | Callable[..., Any] = False
+    hooks: Mapping[str, Callable[..., Any]] | None = None
+    # The loop.
+    max_steps: int = 5
+    stop_when: Any = None
+    prepare_step: Callable[..., Any] | None = None
+    limits: Limits = NO_LIMITS
+    timeout_s: float | None = None
+    # The answer.
+    output: Any = None
+    structured_output: Any = None
+    # Memory.
+    memory_options: Mapping[str, Any] | None = None
+    read_only: bool = False
+    # Processors and scorers; each replaces the agent's.
+    input_processors: Sequence[Any] | None = None
+    output_processors: Sequence[Any] | None = None
+    error_processors: Sequence[Any] | None = None
+    max_processor_retries: int | None = None
+    scorers: Any = None
+    return_scorer_data: bool = False
+    # Callbacks.
+    on_chunk: Callable[..., Any] | None = None
+    on_step_finish: Callable[..., Any] | None = None
+    on_finish: Callable[..., Any] | None = None
+    on_error: Callable[..., Any] | None = None
+    on_abort: Callable[..., Any] | None = None
+    on_iteration_complete: Callable[..., Any] | None = None
+    is_task_complete: Any = None
+    delegation: Any = None
+    # Tracing and the stream.
+    tracing_options: Mapping[str, Any] | None = None
+    approval_ttl_s: float | None = None
+    detached: bool = False
+
+
+class Options(TypedDict, total=False):
+    """`RunOptions` as keyword arguments, for type checkers."""
+
+    thread: str | Mapping[str, Any] | None
+    resource: str | None
+    run_id: str | None
+    request_context: RequestContext | Mapping[str, Any] | None
+    deps: Any
+    instructions: Any
+    system: Any
+    context: Any
+    model: Any
+    model_settings: ModelSettings | Mapping[str, Any] | None
+    provider_options: Mapping[str, Any] | None
+    toolsets: Any
+    client_tools: Mapping[str, Any] | None
+    active_tools: Sequence[str] | None
+    tool_choice: Any
+    tool_call_concurrency: int
+    require_tool_approval: bool | Callable[..., Any]
+    hooks: Mapping[str, Callable[..., Any]] | None
+    max_steps: int
+    stop_when: Any
+    prepare_step: Callable[..., Any] | None
+    limits: Limits
+    timeout_s: float | None
+    output: Any
+    structured_output: Any
+    memory_options: Mapping[str, Any] | None
+    read_only: bool
+    input_processors: Sequence[Any] | None
+    output_processors: Sequence[Any] | None
+    error_processors: Sequence[Any] | None
+    max_processor_retries: int | None
+    scorers: Any
+    return_scorer_data: bool
+    on_chunk: Callable[..., Any] | None
+    on_step_finish: Callable[..., Any] | None
+    on_finish: Callable[..., Any] | None
+    on_error: Callable[..., Any] | None
+    on_abort: Callable[..., Any] | None
+    on_iteration_complete: Callable[..., Any] | None
+    is_task_complete: Any
+    delegation: Any
+    tracing_options: Mapping[str, Any] | None
+    approval_ttl_s: float | None
+    detached: bool
+
+
+DEFAULTS = RunOptions()
+_CHOICES = frozenset({"auto", "none", "required"})
+
+
+def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
+    """`defaults` with what is given, checked."""
+    if not given:
+        return defaults
+    unknown = given.keys() - _KNOWN
+    if unknown:
+        name = min(unknown)
+        raise InvalidInput(f"There is no run option {name!r}.", hint=near_miss(name, _KNOWN))
+    options = defaults._replace(**given)
+    if options.run_id is not None:
+        check_id(options.run_id, "run id")
+    if options.max_steps < 1:
+        raise InvalidInput("max_steps must be at least 1.")
+    if options.tool_call_concurrency < 1:
+        raise InvalidInput("tool_call_concurrency must be at least 1.")
+    if "model_settings" in given:
+        options = options._replace(model_settings=read_settings(options.model_settings))
+    if "tool_choice" in given:
+        options = options._replace(tool_choice=read_choice(options.tool_choice))
+    return options
+
+
+_KNOWN = frozenset(RunOptions._fields)
+
+_SETTINGS = {
+    "temperature": "temperature",
+    "maxOutputTokens": "max_output_tokens",
+    "maxTokens": "max_output_tokens",
+    "topP": "top_p",
+    "topK": "top_k",
+    "presencePenalty": "presence_penalty",
+    "frequencyPenalty": "frequency_penalty",
+    "stopSequences": "stop_sequences",
+    "seed": "seed",
+    "serviceTier": "service_tier",
+    "reasoningEffort": "reasoning_effort",
+    "parallelToolCalls": "parallel_tool_calls",
+    "maxRetries": "max_retries",
+    "timeoutS": "timeout_s",
+    "headers": "headers",
+}
+_SETTING_NAMES = frozenset(_SETTINGS.values())
+
+
+def read_settings(given: ModelSettings | Mapping[str, Any] | None) -> ModelSettings | None:
+    """Model settings from an object or a mapping with names of Python or of the wire."""
+    if given is None or isinstance(given, ModelSettings):
+        return given
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        name = key if key in _SETTING_NAMES else _SETTINGS.get(key)
+        if key == "timeout":
+            total = value.get("totalMs") if isinstance(value, Mapping) else value
+            name, value = "timeout_s", None if total is None else total / 1000  # noqa: PLW2901 - another unit
+        if name is None:
+            raise InvalidInput(f"There is no model setting {key!r}.", hint=near_miss(key, _SETTING_NAMES))
+        values[name] = tuple(value) if name == "stop_sequences" else value
+    return ModelSettings(**values)
+
+
+def read_choice(given: Any) -> str:
+    """A tool choice: auto, none, required, or the name of a tool; also as the AI SDK writes it."""
+    if isinstance(given, Mapping):
+        given = given.get("toolName") or given.get("type")
+    if not isinstance(given, str) or not given:
+        raise InvalidInput(f"{given!r} is no tool choice.", hint="Use 'auto', 'none', 'required' or a tool's name.")
+    return given
+
+
+def is_named_choice(choice: str) -> bool:
+    """Whether a tool choice names a tool."""
+    return choice not in _CHOICES

@@ -1,0 +1,241 @@
+"""Going on with a run that waited: one caller wins, the answer is used once, finished siblings never run again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mastra.agents.calls import Outcome, digest, resume_call, settle_call
+from mastra.agents.loop import build_prompt, record, suspend_run
+from mastra.agents.payloads import remember_wire
+from mastra.agents.run import Run, Step
+from mastra.agents.waiting import CHILD, RUNS, storage_of
+from mastra.errors import ApprovalInvalid, Conflict, InvalidInput, near_miss
+from mastra.runtime.request_context import RequestContext
+from mastra.types.ids import new_id
+from mastra.types.message_prompt import assistant_prompt
+from mastra.types.messages import Message
+from mastra.types.model import ResponseStart, ToolCall
+from mastra.types.records import Expect, Put
+from mastra.types.schema import to_json
+from mastra.types.times import from_wire
+from mastra.types.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mastra.agents.agent import Agent
+    from mastra.runtime.stream import Emit
+
+NOT_APPROVED = "Tool call was not approved by the user"
+
+
+async def load_run(
+    agent: Agent,
+    run_id: str,
+    tool_call_id: str | None,
+    answer: Mapping[str, Any],
+    options: Mapping[str, Any],
+    emit: Emit | None,
+) -> Run:
+    """Take the run that waits, as the only one; `ApprovalInvalid` when there is nothing (more) to answer."""
+    storage = await storage_of(agent.services)
+    row = await storage.get(RUNS, run_id)
+    if row is None or row["agentId"] != agent.id:
+        raise ApprovalInvalid(
+            f"No run {run_id} of agent {agent.id} waits for an answer.",
+            run_id=run_id,
+            hint="It was answered already, or never suspended.",
+        )
+    _check_owner(row, options)
+    call_id = _which(row, tool_call_id, answer)
+    if tool_call_id is not None and tool_call_id != call_id:
+        answer = {**answer, "call_id": tool_call_id}
+    entry = row["pending"][call_id]
+    _check_entry(agent, row, call_id, entry)
+    _check_data(agent, entry, answer)
+    left = {key: value for key, value in row["pending"].items() if key != call_id}
+    claimed = {**row, "status": "running", "version": row["version"] + 1, "pending": left}
+    try:
+        await storage.write([Expect(RUNS, run_id, {"version": row["version"]}), Put(RUNS, run_id, claimed)])
+    except Conflict as error:
+        raise ApprovalInvalid(
+            f"Another caller answered run {run_id} first.", run_id=run_id, hint="List the suspended runs again."
+        ) from error
+    return await _restore(agent, row, claimed["version"], call_id, answer, options, emit)
+
+
+def _check_owner(row: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    resource = options.get("resource")
+    if resource is not None and row["resourceId"] is not None and resource != row["resourceId"]:
+        raise ApprovalInvalid(f"No run {row['runId']} of this resource waits for an answer.", run_id=str(row["runId"]))
+
+
+def _which(row: Mapping[str, Any], tool_call_id: str | None, answer: Mapping[str, Any]) -> str:
+    pending: dict[str, Any] = row["pending"]
+    if tool_call_id is not None:
+        if tool_call_id in pending:
+            return tool_call_id
+        for call_id, entry in pending.items():
+            waits = entry["payload"].get("suspendPayload")
+            child = waits.get(CHILD) if isinstance(waits, dict) else None
+            if child is not None and any(one["toolCallId"] == tool_call_id for one in child["pending"]):
+                return call_id  # a call of a sub-agent: its parent's call waits for it
+        raise ApprovalInvalid(
+            f"No call {tool_call_id[:80]!r} of run {row['runId']} waits for an answer.",
+            run_id=row["runId"],
+            hint=near_miss(tool_call_id, pending) or f"Waiting: {', '.join(pending) or 'none'}.",
+        )
+    kind = "suspension" if "data" in answer else "approval"
+    fitting = [call_id for call_id, entry in pending.items() if entry["type"] == kind] or list(pending)
+    if len(fitting) == 1:
+        return fitting[0]
+    raise ApprovalInvalid(
+        f"{len(fitting)} calls of run {row['runId']} wait for an answer.",
+        run_id=row["runId"],
+        hint=f"Say which one: {', '.join(fitting)}." if fitting else "",
+    )
+
+
+def _check_entry(agent: Agent, row: Mapping[str, Any], call_id: str, entry: Mapping[str, Any]) -> None:
+    if entry["expiresAt"] is not None and agent.services.clock.now() >= from_wire(entry["expiresAt"]):
+        raise ApprovalInvalid(f"The request for call {call_id} expired at {entry['expiresAt']}.", run_id=row["runId"])
+    call = next(call for call in row["step"]["calls"] if call["call_id"] == call_id)
+    if digest(call["arguments"]) != entry["digest"]:
+        raise ApprovalInvalid(
+            f"The arguments of call {call_id} are not those that were asked about.", run_id=row["runId"]
+        )
+
+
+def _check_data(agent: Agent, entry: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    """Data for a tool that waits must fit its schema before the run is taken: a mistake can be mended."""
+    if "data" not in answer:
+        return
+    if entry["type"] == "approval":
+        data = answer["data"]
+        if not isinstance(data, dict) or not isinstance(data.get("approved"), bool):
+            raise InvalidInput("This call waits for an approval.", hint='Answer {"approved": true} or false.')
+        return
+    waits = entry["payload"].get("suspendPayload")
+    if isinstance(waits, dict) and CHILD in waits:
+        return  # the sub-agent checks what is for its own tool
+    plan = agent._plan  # noqa: SLF001 - the compiled tools of the same package
+    tool = None if plan is None else plan.tools.get(entry["payload"]["toolName"])
+    if tool is not None and tool.resume_schema is not None:
+        tool.resume_schema.validate(answer["data"])
+
+
+async def _restore(
+    agent: Agent,
+    row: Mapping[str, Any],
+    version: int,
+    call_id: str,
+    answer: Mapping[str, Any],
+    options: Mapping[str, Any],
+    emit: Emit | None,
+) -> Run:
+    given = {**row["options"], **options, "run_id": row["runId"], "resource": row["resourceId"]}
+    if row["threadId"] is not None:
+        given["thread"] = row["threadId"]
+    context = given.get("request_context")
+    if not isinstance(context, RequestContext):
+        given["request_context"] = RequestContext({**row["requestContext"], **(context or {})})
+    messages = [Message.from_wire(message) for message in row["input"]]
+    run = await agent.begin(messages, given, emit=emit)
+    run.context = [Message.from_wire(message) for message in row["context"]]
+    run.responses = [Message.from_wire(message) for message in row["answers"]]
+    run.usage = Usage(*row["usage"])
+    run.cost = row["cost"]
+    budget = run.budget
+    budget.input_tokens, budget.output_tokens, budget.cost, budget.model_calls, budget.tool_calls = row["budget"]
+    run.metadata = {
+        key: value for key, value in row["metadata"].items() if key not in ("pendingToolApprovals", "suspendedTools")
+    }
+    run.pending = {key: dict(value) for key, value in row["pending"].items()}
+    run.state["suspension"] = {"version": version}
+    run.message_id = new_id()
+    run.resumed = True
+    step = _restore_step(run, row)
+    run.steps = [step]
+    run.carried = row["step"]["number"]
+    memory = run.plan.memory
+    if memory is not None and run.thread_id is not None:
+        recall = await memory.recall(thread_id=run.thread_id, resource_id=run.resource_id, query=None)
+        own = {message.id for message in (*run.input, *run.responses)}
+        run.recalled = [message for message in recall.messages if message.id not in own]
+        run.remembered_system = tuple(recall.system)
+    run.prompt = build_prompt(run)
+    for message in run.responses[:-1]:
+        run.prompt.extend(assistant_prompt(message.parts))
+    earlier = run.responses[-1].parts[: len(run.responses[-1].parts) - len(step.parts)]
+    run.prompt.extend(assistant_prompt(earlier))
+    run.resume = lambda: _answer(run, step, call_id, answer)
+    return run
+
+
+def _restore_step(run: Run, row: Mapping[str, Any]) -> Step:
+    kept = row["step"]
+    step = Step(kept["number"], run.plan.model)
+    last = run.responses[-1]
+    count = kept["partCount"]
+    # The same objects as in the stored answer: what settles a call shows in both.
+    step.parts = list(last.parts[len(last.parts) - count :]) if count else []
+    step.stored = True
+    step.text, step.reasoning = kept["text"], kept["reasoning"]
+    step.calls = [ToolCall(**call) for call in kept["calls"]]
+    step.usage = Usage(*kept["usage"])
+    step.finish_reason, step.raw_reason = kept["finishReason"], kept["rawReason"]
+    step.metadata = kept["metadata"]
+    if kept["response"] is not None:
+        step.response = ResponseStart(*kept["response"])
+    remember_wire(run, step)
+    return step
+
+
+async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any]) -> bool:
+    """Give the answer to the call; whether all calls of the step are settled now."""
+    call = next(call for call in step.calls if call.call_id == call_id)
+    entry = run.pending.pop(call_id)
+    approval = entry["type"] == "approval"
+    if approval and "data" in answer:
+        answer = answer["data"]
+    part = next(part for part in step.parts if part.get("toolInvocation", {}).get("toolCallId") == call_id)
+    if approval and not answer["approved"]:
+        outcome = Outcome(call, run.plan.tools.get(call.name), "denied")
+        outcome.approval = {"id": call_id, "approved": False, "reason": answer.get("reason") or NOT_APPROVED}
+        settle_call(run, step, outcome)
+    else:
+        given = None if approval else _given(entry, call_id, answer)
+        outcome = await resume_call(run, step, call, given)
+        if approval:
+            part["toolInvocation"]["approval"] = {"id": call_id, "approved": True}
+    waiting = [_waiting(run, step, other) for other in run.pending]
+    if outcome.waits:
+        waiting.append(outcome)
+    if waiting:
+        await suspend_run(run, step, waiting)
+        return False
+    metadata = dict(run.responses[-1].extra.get("metadata", {}))
+    for key in ("pendingToolApprovals", "suspendedTools"):
+        metadata.pop(key, None)
+    run.responses[-1].extra["metadata"] = {**metadata, "mastra": {"responseBoundary": True}}
+    await record(run)
+    return True
+
+
+def _given(entry: Mapping[str, Any], asked: str, answer: Mapping[str, Any]) -> Any:
+    """What the waiting tool receives: the data, or for a sub-agent which of its calls is answered how."""
+    waits = entry["payload"].get("suspendPayload")
+    child = waits.get(CHILD) if isinstance(waits, dict) else None
+    if child is None:
+        return to_json(answer.get("data"))
+    chosen = answer.get("call_id", asked)
+    known = [one["toolCallId"] for one in child["pending"]]
+    return {CHILD: {"runId": child["runId"], "toolCallId": chosen if chosen in known else None}, "answer": answer}
+
+
+def _waiting(run: Run, step: Step, call_id: str) -> Outcome:
+    entry = run.pending[call_id]
+    call = next(call for call in step.calls if call.call_id == call_id)
+    outcome = Outcome(call, run.plan.tools.get(call.name), "approval" if entry["type"] == "approval" else "suspended")
+    outcome.suspend_payload = entry["payload"].get("suspendPayload")
+    return outcome
