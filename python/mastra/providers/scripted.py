@@ -118,6 +118,8 @@ class ScriptedModel(ChatModel):
     """
 
     provider = "scripted"
+    # Nothing is far away: a failure in the script is meant, and not to be tried again.
+    local = True
 
     def __init__(
         self,

@@ -41,6 +41,69 @@ class Decoder(Protocol):
         ...
 
 
+class AnswerReader:
+    """The way of one answer from bytes to deltas, whatever brings the bytes."""
+
+    __slots__ = ("composer", "decoder", "failure", "framing", "provider")
+
+    def __init__(self, framing: Framing, decoder: Decoder, provider: str) -> None:
+        self.framing = framing
+        self.decoder = decoder
+        self.composer = decoder.composer
+        self.provider = provider
+        # Why the answer does not count. What came whole before it is handed out first, however the bytes were cut.
+        self.failure: ModelError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """There is nothing more to read: the terminal event came, or a failure."""
+        return self.composer.done or self.failure is not None
+
+    def feed(self, chunk: bytes) -> list[ModelDelta]:
+        """The deltas that `chunk` completes."""
+        composer = self.composer
+        read = self.decoder.read
+        try:
+            for frame in self.framing.feed(chunk):
+                read(frame.event, frame.data)
+                if composer.done:
+                    break
+        except ModelError as error:
+            self.failure = error
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+            self.failure = self._strange(error)
+        return composer.take()
+
+    def end(self) -> list[ModelDelta]:
+        """The deltas that the end of the bytes completes; without a terminal event it is a failure."""
+        composer = self.composer
+        incomplete = self.framing.incomplete
+        try:
+            for frame in self.framing.close():
+                self.decoder.read(frame.event, frame.data)
+            if not composer.done:
+                self.decoder.end()
+        except ModelError as error:
+            # Half a line is no broken JSON but a broken stream.
+            self.failure = None if incomplete and isinstance(error, ResponseMalformed) else error
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+            self.failure = self._strange(error)
+        if not composer.done and self.failure is None:
+            where = "in the middle of an event" if incomplete else "before its terminal event"
+            self.failure = StreamBroken(f"The answer of {self.provider} ended {where}.", adapter=self.provider)
+        return composer.take()
+
+    def _strange(self, error: Exception) -> ResponseMalformed:
+        """JSON of another shape than the protocol's."""
+        malformed = ResponseMalformed(
+            f"{self.provider} sent an event of an unknown shape.",
+            adapter=self.provider,
+            details={"cause": type(error).__name__},
+        )
+        malformed.__cause__ = error
+        return malformed
+
+
 class WireModel(ChatModel):
     """A chat model behind HTTP. A subclass says how a request is written and how its answer is read."""
 
@@ -102,67 +165,42 @@ class WireModel(ChatModel):
 
     # ------------------------------------------------------------ one call
 
+    def reader(self, request: ModelRequest) -> AnswerReader:
+        """What turns the bytes of one answer into deltas; knows nothing of the network."""
+        composer = Composer(output_tool_of(request.output))
+        framing = self.framing(self.provider, self.http.options.max_event_bytes)
+        return AnswerReader(framing, self.decoder(request, composer), self.provider)
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
         """The deltas of one answer."""
         warnings: list[str] = []
         body = self.body(request, warnings)
-        composer = Composer(output_tool_of(request.output))
+        reader = self.reader(request)
+        composer = reader.composer
         composer.warnings = tuple(warnings)
         composer.request_body = body
-        decoder = self.decoder(request, composer)
         exchange, secrets = await self._send(request, dumps(body).encode())
         try:
             await self._check_head(exchange, secrets)
             composer.headers = {k: v for k, v in exchange.headers.items() if k not in _HIDDEN_HEADERS}
-            framing: Framing = self.framing(self.provider, self.http.options.max_event_bytes)
             chunks = exchange.chunks()
-            read = decoder.read
-            failure: ModelError | None = None
+            feed = reader.feed
             try:
                 async for chunk in chunks:
-                    try:
-                        for frame in framing.feed(chunk):
-                            read(frame.event, frame.data)
-                            if composer.done:
-                                break
-                    except ModelError as error:
-                        failure = error
-                    # What came whole before a fault is handed out, however the bytes were cut.
-                    for delta in composer.take():
+                    for delta in feed(chunk):
                         yield delta
-                    if failure is not None or composer.done:
+                    if reader.ended:
                         break
                 else:
-                    failure = self._end(framing, decoder)
-                    for delta in composer.take():
+                    for delta in reader.end():
                         yield delta
-                if failure is not None:
-                    raise self._told(failure, secrets)
-                if composer.done:
-                    await exchange.drain(chunks)
+                if reader.failure is not None:
+                    raise self._told(reader.failure, secrets)
+                await exchange.drain(chunks)
             finally:
                 await chunks.aclose()  # type: ignore[attr-defined]  # an async generator
         finally:
             await exchange.close()
-
-    def _end(self, framing: Framing, decoder: Decoder) -> ModelError | None:
-        """After the last byte: nothing, or why the answer does not count."""
-        composer = decoder.composer
-        try:
-            for frame in framing.close():
-                decoder.read(frame.event, frame.data)
-            if not composer.done:
-                decoder.end()
-        except ModelError as error:
-            return error
-        if composer.done:
-            return None
-        where = "in the middle of an event" if framing.incomplete else "before its terminal event"
-        return StreamBroken(
-            f"The answer of {self.provider} ended {where}.",
-            adapter=self.provider,
-            details={"model": self.model_id, "delivered": composer.started},
-        )
 
     def _told(self, error: ModelError, secrets: Sequence[Secret | None]) -> ModelError:
         """The error with the facts that only the model knows, free of secrets."""

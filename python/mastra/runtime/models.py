@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mastra import registry
 from mastra.errors import BadDefinition, UnknownAdapter, near_miss
+from mastra.ports.embedder import Embedder
 from mastra.ports.model import ChatModel
+from mastra.ports.reranker import Reranker
+from mastra.runtime.fallback import Alternative, FallbackModel
+from mastra.runtime.resilience import Resilience, ResilientModel
+from mastra.runtime.resilient_calls import ResilientEmbedder, ResilientReranker
 
-ModelSpec: TypeAlias = "str | ChatModel | Mapping[str, Any]"
+ModelSpec: TypeAlias = "str | ChatModel | Mapping[str, Any] | Sequence[Any]"
 _GROUP = "mastra.providers"
+_EMBEDDERS = "mastra.embedders"
+_RERANKERS = "mastra.rerankers"
 # The provider that speaks for every vendor in the table of compatible endpoints.
 _COMPATIBLE = "compatible"
 _ENDPOINT_FIELDS = {
@@ -24,14 +31,32 @@ _ENDPOINT_FIELDS = {
     "providerId": "provider_id",
     "model_id": "model_id",
     "modelId": "model_id",
+    "http": "http",
 }
+_resilience: dict[str, Resilience] = {}
+
+
+def configure_provider(provider: str, resilience: Resilience) -> None:
+    """Put `resilience` around every model of a provider that is named from now on."""
+    _resilience[provider] = resilience
+    _from_text.cache_clear()
+    _embedder_from_text.cache_clear()
+
+
+def resilience_of(provider: str) -> Resilience:
+    """What stands around the models of a provider: its retries, its limits."""
+    found = _resilience.get(provider)
+    if found is None:
+        found = _resilience[provider] = Resilience()
+    return found
 
 
 def resolve_model(spec: ModelSpec) -> ChatModel:
     """The model that `spec` names.
 
     A text is `provider/model`. A mapping `{"id", "url", "api_key", "headers"}` is any endpoint that speaks the
-    provider's protocol, OpenAI's when the provider is unknown. A model passes through.
+    provider's protocol, OpenAI's when the provider is unknown. A list is a chain to fall back along; its items may
+    be `{"model", "max_retries", "enabled"}`. A model passes through.
     """
     if isinstance(spec, ChatModel):
         return spec
@@ -39,6 +64,8 @@ def resolve_model(spec: ModelSpec) -> ChatModel:
         return _from_text(spec)
     if isinstance(spec, Mapping):
         return _from_endpoint(spec)
+    if isinstance(spec, Sequence):
+        return FallbackModel([_alternative(item) for item in spec])
     raise BadDefinition(
         f"A {type(spec).__name__} is no model.",
         hint='Use "provider/model", a ChatModel, or {"id": ..., "url": ..., "api_key": ...}.',
@@ -52,6 +79,15 @@ def provider_names() -> list[str]:
         names |= set(registry.find(_GROUP, _COMPATIBLE).vendors())
         names.discard(_COMPATIBLE)
     return sorted(names)
+
+
+def _alternative(item: Any) -> Alternative:
+    if isinstance(item, Mapping) and "model" in item:
+        retries = item.get("max_retries", item.get("maxRetries"))
+        return Alternative(
+            model=resolve_model(item["model"]), max_retries=retries, enabled=bool(item.get("enabled", True))
+        )
+    return Alternative(model=resolve_model(item))
 
 
 @functools.lru_cache(maxsize=512)
@@ -71,6 +107,11 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 
 def _from_endpoint(spec: Mapping[str, Any]) -> ChatModel:
+    return _make(*_read_endpoint(spec))
+
+
+def _read_endpoint(spec: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """Provider, model and options of an endpoint that is written out."""
     given: dict[str, Any] = {}
     for key, value in spec.items():
         if key not in _ENDPOINT_FIELDS:
@@ -83,24 +124,78 @@ def _from_endpoint(spec: Mapping[str, Any]) -> ChatModel:
         provider, model_id = given.pop("provider_id"), given.pop("model_id")
     else:
         raise BadDefinition("A model endpoint needs an id.", hint='Write {"id": "provider/model", "url": ...}.')
-    return _make(provider, model_id, given)
+    return provider, model_id, given
 
 
 def _make(provider: str, model_id: str, options: dict[str, Any]) -> ChatModel:
-    names = registry.names(_GROUP)
-    model: ChatModel
+    make = _factory(_GROUP, provider, url_given="url" in options)
+    model: ChatModel = make(model_id, **options)
+    return model if getattr(model, "local", False) else ResilientModel(model, resilience_of(provider))
+
+
+def _factory(group: str, provider: str, *, url_given: bool = False) -> Any:
+    """What makes the models of a provider: its own entry point, or the one for compatible vendors."""
+    names = registry.names(group)
     if provider in names and provider != _COMPATIBLE:
-        model = registry.find(_GROUP, provider)(model_id, **options)
-        return model
+        return registry.find(group, provider)
+    vendors: list[str] = []
     if _COMPATIBLE in names:
-        compatible = registry.find(_GROUP, _COMPATIBLE)
-        if provider in compatible.vendors() or "url" in options:
-            model = compatible(model_id, vendor=provider, **options)
-            return model
-    known = provider_names()
+        compatible = registry.find(group, _COMPATIBLE)
+        vendors = compatible.vendors()
+        if provider in vendors or url_given:
+            return functools.partial(compatible, vendor=provider)
+    known = {*names, *vendors} - {_COMPATIBLE}
     raise UnknownAdapter(
-        f"There is no model provider called {provider!r}.",
+        f"There is no {registry.GROUPS[group]} called {provider!r}.",
         hint=near_miss(provider, known)
         or 'For an OpenAI-compatible endpoint write {"id": "name/model", "url": ..., "api_key": ...}.',
         details={"name": provider},
     )
+
+
+EmbedderSpec: TypeAlias = "str | Embedder | Mapping[str, Any]"
+
+
+def resolve_embedder(spec: EmbedderSpec) -> Embedder:
+    """The embedding model that `spec` names, like `"openai/text-embedding-3-small"` or `"lexical/256"`."""
+    if isinstance(spec, Embedder):
+        return spec
+    if isinstance(spec, str):
+        return _embedder_from_text(spec)
+    if isinstance(spec, Mapping):
+        provider, model_id, options = _read_endpoint(spec)
+        return _make_embedder(provider, model_id, options)
+    raise BadDefinition(f"A {type(spec).__name__} is no embedding model.", hint='Use "provider/model" or an Embedder.')
+
+
+@functools.lru_cache(maxsize=128)
+def _embedder_from_text(spec: str) -> Embedder:
+    provider, model_id = split_spec(spec)
+    return _make_embedder(provider, model_id, {})
+
+
+def _make_embedder(provider: str, model_id: str, options: dict[str, Any]) -> Embedder:
+    embedder: Embedder = _factory(_EMBEDDERS, provider, url_given="url" in options)(model_id, **options)
+    if getattr(embedder, "local", False):
+        return embedder
+    return ResilientEmbedder(embedder, resilience_of(provider))
+
+
+RerankerSpec: TypeAlias = "str | Reranker | Mapping[str, Any]"
+
+
+def resolve_reranker(spec: RerankerSpec) -> Reranker:
+    """The reranking model that `spec` names, like `"cohere/rerank-v3.5"` or `"lexical/bm25"`."""
+    if isinstance(spec, Reranker):
+        return spec
+    if isinstance(spec, str):
+        provider, model_id = split_spec(spec)
+        options: dict[str, Any] = {}
+    elif isinstance(spec, Mapping):
+        provider, model_id, options = _read_endpoint(spec)
+    else:
+        raise BadDefinition(f"A {type(spec).__name__} is no reranker.", hint='Use "provider/model" or a Reranker.')
+    reranker: Reranker = _factory(_RERANKERS, provider, url_given="url" in options)(model_id, **options)
+    if getattr(reranker, "local", False):
+        return reranker
+    return ResilientReranker(reranker, resilience_of(provider))
