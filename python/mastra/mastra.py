@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mastra.ports.exporter import Exporter
     from mastra.ports.storage import Storage
     from mastra.ports.vectors import VectorStore
+    from mastra.runtime.telemetry import Telemetry
 
 
 class Defined(Protocol):
@@ -67,6 +68,7 @@ class Mastra:
         cache: str | Cache | None = None,
         bus: str | EventBus | None = None,
         exporters: Iterable[str | Exporter] = (),
+        telemetry: bool | Telemetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
         server: Any = None,
     ) -> None:
@@ -87,9 +89,24 @@ class Mastra:
         self.processors: dict[str, Any] = _register("processor", processors)
         self.mcp_servers: dict[str, Any] = _register("MCP server", mcp_servers)
         self.exporters: list[Exporter] = [_adapter("mastra.exporters", exporter) for exporter in exporters]
+        self.telemetry = self._make_telemetry(telemetry)
         self._opened: list[Opens] = []
         self._lock: asyncio.Lock | None = None
         self._bind()
+
+    def _make_telemetry(self, given: bool | Telemetry | None) -> Telemetry | None:  # noqa: FBT001 - on, off, or how
+        """Spans go to the storage and to all exporters; without exporters they have to be asked for."""
+        if given is None:
+            given = bool(self.exporters)
+        if given is False:
+            return None
+        from mastra.runtime.span_store import SpanStore  # noqa: PLC0415 - only who traces pays for it
+        from mastra.runtime.telemetry import Telemetry as Pipeline  # noqa: PLC0415 - the same
+
+        made = Pipeline([SpanStore(self.storage)]) if given is True else given
+        made.exporters.extend(self.exporters)
+        self.services.tracer = made.tracer
+        return made
 
     def _bind(self) -> None:
         services = self.services
@@ -131,9 +148,9 @@ class Mastra:
         opened, self._opened = self._opened, []
         if not opened:
             return
-        background = getattr(self.services, "background", None)
-        if background is not None:
-            await background.drain(drain_s)
+        await self.services.background.drain(drain_s)
+        if self.telemetry is not None:
+            await self.telemetry.flush()
         failures: list[Exception] = []
         parts: list[Exporter | Opens] = [*self.exporters, *reversed(opened)]
         for part in parts:

@@ -18,8 +18,26 @@ log = logging.getLogger("mastra.telemetry")
 
 # Keys whose values are never exported, compared without case, dashes and underscores.
 SENSITIVE = frozenset(
-    "password passwd secret token apikey authorization cookie setcookie accesstoken refreshtoken clientsecret "
-    "privatekey credential credentials auth bearer sessionid ssn".split()
+    [
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "apikey",
+        "authorization",
+        "cookie",
+        "setcookie",
+        "accesstoken",
+        "refreshtoken",
+        "clientsecret",
+        "privatekey",
+        "credential",
+        "credentials",
+        "auth",
+        "bearer",
+        "sessionid",
+        "ssn",
+    ]
 )
 HIDDEN = "[hidden]"
 MAX_TEXT = 131_072

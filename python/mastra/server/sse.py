@@ -84,16 +84,14 @@ def error_chunk(error: BaseException, run_id: str, origin: Any = "AGENT") -> Chu
     return Chunk("error", {"error": message}, run_id, origin)
 
 
-async def agent_body(run: RunStream[Any], *, connected: bool = False) -> AsyncIterator[bytes]:
-    """An agent run as server-sent events. After each write an id block says how much the reader has by then."""
-    if connected:
-        yield CONNECTED
+async def agent_body(run: RunStream[Any], *, resumable: bool = False) -> AsyncIterator[bytes]:
+    """An agent run as server-sent events. With `resumable`, an id block after each write says what was sent by then."""
     count = 0
     async with run:
         try:
             while batch := await run.take():
                 count += len(batch)
-                yield sse_frames(batch) + b"id: %d\n\n" % (count - 1)
+                yield sse_frames(batch) + b"id: %d\n\n" % (count - 1) if resumable else sse_frames(batch)
         except Exception as error:
             if count == 0:
                 raise

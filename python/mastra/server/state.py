@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from mastra.memory.memory import Memory
 from mastra.server.limits import Limiter
 from mastra.server.metrics import Metrics
 
@@ -17,6 +19,24 @@ if TYPE_CHECKING:
     from mastra.server.audit import AuditLog
     from mastra.server.options import ServerOptions
     from mastra.server.table import Table
+
+
+class RunOwners:
+    """Whose the detached runs of this process are; the oldest are forgotten first."""
+
+    def __init__(self, keep: int = 20_000) -> None:
+        self._owners: OrderedDict[str, str | None] = OrderedDict()
+        self._keep = keep
+
+    def remember(self, run_id: str, resource: str | None) -> None:
+        """Note the owner of a run."""
+        self._owners[run_id] = resource
+        if len(self._owners) > self._keep:
+            self._owners.popitem(last=False)
+
+    def owner(self, run_id: str) -> str | None:
+        """The owner of a run; None when nobody owns it or it is forgotten."""
+        return self._owners.get(run_id)
 
 
 class OpenStream:
@@ -42,9 +62,22 @@ class State:
         self.keys = Limiter(options.rate_per_key) if options.rate_per_key else None
         self.addresses = Limiter(options.rate_per_address) if options.rate_per_address else None
         self.guesses = Limiter(options.guess_rate)
+        self.runs = RunOwners()
+        self._memory: Memory | None = None
         self.streams: set[OpenStream] = set()
         self.stopping = False
         self._heart: asyncio.Task[None] | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """The application's memory: the registered one, or one over its storage."""
+        if self._memory is None:
+            registered = self.mastra.services.memories
+            made: Memory = next(iter(registered.values())) if registered else Memory()
+            if not registered:
+                made.bind(self.mastra.services)
+            self._memory = made
+        return self._memory
 
     def opened(self, stream: OpenStream) -> None:
         """A stream began; the first one starts the heart."""

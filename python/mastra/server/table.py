@@ -23,7 +23,9 @@ Out: TypeAlias = Literal["json", "sse", "sse-flush", "records", "raw", "mcp-http
 # The modules of `routes/` in the order of the documentation; a new noun is one file and one line here.
 NOUNS = (
     "workflows",
+    "memory",
     "vectors",
+    "observability",
     "auth",
     "system",
 )

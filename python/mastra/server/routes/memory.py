@@ -9,7 +9,6 @@ from mastra.memory.memory import Memory
 from mastra.server.problems import Refused
 
 if TYPE_CHECKING:
-    from mastra.agents.agent import Agent
     from mastra.server.call import Call
 
 PRIVILEGED = "Thread transfer requires a privileged (non-resource-scoped) context"
@@ -22,10 +21,10 @@ async def _memory(call: Call) -> Memory:
     """The memory that is meant: that of the agent, else the application's, else one over its storage."""
     agent_id = call.query.get("agentId") or (call.body or {}).get("agentId")
     if agent_id:
-        agent: Agent = call.mastra.get_agent(agent_id)
+        agent = call.mastra.get_agent(agent_id)
         memory = (await agent.plan(call.context)).memory
-        if memory is not None:
-            return memory  # type: ignore[no-any-return] - an agent's plan does not say what its memory is
+        if isinstance(memory, Memory):
+            return memory
     return call.state.memory
 
 
@@ -45,14 +44,14 @@ def _paging(call: Call, default: int) -> dict[str, Any]:
 
 async def status(call: Call) -> dict[str, Any]:
     """Whether an agent has memory."""
-    agent: Agent = call.mastra.get_agent(call.query["agentId"])
+    agent = call.mastra.get_agent(call.query["agentId"])
     has = (await agent.plan(call.context)).memory is not None
     return {"result": has, "memoryType": "local"} if has else {"result": False}
 
 
 async def config(call: Call) -> dict[str, Any]:
     """How the memory of an agent is set up."""
-    agent: Agent = call.mastra.get_agent(call.query["agentId"])
+    agent = call.mastra.get_agent(call.query["agentId"])
     memory = (await agent.plan(call.context)).memory
     return {"config": None if memory is None else {**memory.to_wire(), "observationalMemory": {"enabled": False}}}
 
