@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from mastra.agents.processors.processor import Processor as Processor
     from mastra.agents.result import RunResult as RunResult
     from mastra.errors import MastraError as MastraError
+    from mastra.evals.scorer import Scorer as Scorer
+    from mastra.evals.scorer import create_scorer as create_scorer
     from mastra.mastra import Mastra as Mastra
     from mastra.runtime.limits import Limits as Limits
     from mastra.runtime.request_context import RequestContext as RequestContext
@@ -44,6 +46,7 @@ _EXPORTS = {
     "RunResult": "mastra.agents.result",
     "RunStream": "mastra.runtime.stream",
     "Schema": "mastra.types.schema",
+    "Scorer": "mastra.evals.scorer",
     "Step": "mastra.workflows.step",
     "StepContext": "mastra.workflows.context",
     "Tool": "mastra.tools.tool",
@@ -51,6 +54,7 @@ _EXPORTS = {
     "ToolRetry": "mastra.runtime.signals",
     "Workflow": "mastra.workflows.workflow",
     "WorkflowResult": "mastra.workflows.results",
+    "create_scorer": "mastra.evals.scorer",
     "create_tool": "mastra.tools.tool",
     "step": "mastra.workflows.step",
     "tool": "mastra.tools.tool",
@@ -70,6 +74,7 @@ __all__ = [
     "RunResult",
     "RunStream",
     "Schema",
+    "Scorer",
     "Step",
     "StepContext",
     "Tool",
@@ -78,6 +83,7 @@ __all__ = [
     "Workflow",
     "WorkflowResult",
     "__version__",
+    "create_scorer",
     "create_tool",
     "step",
     "tool",
