@@ -104,7 +104,7 @@ async def make_plan(agent: Agent, request_context: RequestContext) -> Plan:
 
         _merge(tools, delegate_tools(agents, workflows), agent.id)
     memory = await resolve(agent.memory, request_context)
-    if memory is not None:
+    if memory is not None and hasattr(memory, "tools"):
         _merge(tools, as_tools(memory.tools()), agent.id)
     return Plan(
         models=read_models(await resolve(agent.model, request_context)),

@@ -22,7 +22,10 @@ Out: TypeAlias = Literal["json", "sse", "sse-flush", "records", "raw", "mcp-http
 
 # The modules of `routes/` in the order of the documentation; a new noun is one file and one line here.
 NOUNS = (
+    "agents",
+    "runs",
     "workflows",
+    "tools",
     "memory",
     "vectors",
     "observability",

@@ -48,7 +48,7 @@ def read_messages(given: Any) -> list[Message]:
     """The messages that `given` stands for; results of tools are put to the calls they answer."""
     if isinstance(given, str):
         return [user_message(given)]
-    if isinstance(given, Message | Mapping | _PROMPT):
+    if isinstance(given, Message | Mapping) or isinstance(given, _PROMPT):  # noqa: SIM101 - a tuple is no union
         given = [given]
     if not isinstance(given, Iterable):
         raise InvalidInput(f"A {type(given).__name__} is no message.", hint="Use a text, a message, or a list of them.")

@@ -1,0 +1,192 @@
+"""Runs of agents: generate, stream, approve, decline, resume, observe, and those that wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mastra.errors import NotFound
+from mastra.server.problems import Refused
+from mastra.server.replies import RECORDS, Stream
+from mastra.server.run_options import check_thread, run_options
+from mastra.server.sse import agent_body, observe_body, record_body
+from mastra.types.ids import check_id
+
+if TYPE_CHECKING:
+    from mastra.agents.agent import Agent
+    from mastra.agents.result import RunResult
+    from mastra.runtime.stream import RunStream
+    from mastra.server.call import Call
+
+RUN_NOT_FOUND = {"error": "Run not found"}
+
+
+def _agent(call: Call) -> Agent:
+    agent: Agent = call.mastra.get_agent(call.params["agentId"])
+    return agent
+
+
+async def generate(call: Call) -> dict[str, Any]:
+    """Run an agent to its end."""
+    agent, options = _agent(call), run_options(call)
+    if call.principal is not None:
+        await check_thread(call, agent, options)
+    result = await agent.generate(call.body["messages"], **options)
+    return result.to_wire()
+
+
+async def _run(call: Call) -> RunStream[RunResult]:
+    agent, options = _agent(call), run_options(call)
+    if call.principal is not None:
+        await check_thread(call, agent, options)
+    run = agent.stream(call.body["messages"], **options)
+    if options.get("detached"):
+        call.state.runs.remember(run.run_id, call.owner(options.get("resource")))
+    return run
+
+
+async def stream(call: Call) -> Stream:
+    """Run an agent and follow it as server-sent events."""
+    return Stream(agent_body(await _run(call), resumable=bool(call.body.get("detached"))))
+
+
+async def stream_records(call: Call) -> Stream:
+    """The same as records, for clients of the old route."""
+    return Stream(record_body(await _run(call)), RECORDS, beats=False)
+
+
+async def observe(call: Call) -> Stream:
+    """Follow a detached run from an offset on; `Last-Event-ID` names the last chunk that was seen."""
+    run_id = check_id(call.body["runId"], "run id")
+    log = call.mastra.services.runs.get(run_id)
+    if log is None or not call.mine(call.state.runs.owner(run_id)):
+        raise Refused(404, RUN_NOT_FOUND)
+    last = call.header(b"last-event-id")
+    offset = int(last) + 1 if last.isdecimal() else int(call.body.get("offset") or 0)
+    return Stream(observe_body(log, offset))
+
+
+# ---------------------------------------------------------------- runs that wait
+
+
+async def _waiting(call: Call) -> tuple[Agent, dict[str, Any]]:
+    """The agent and the options to go on with; a run of somebody else is as good as none."""
+    agent, body = _agent(call), call.body
+    run_id = check_id(body["runId"], "run id")
+    principal = call.principal
+    options: dict[str, Any] = {}
+    if body.get("requestContext"):
+        options["request_context"] = call.context
+    if body.get("model"):
+        options["model"] = body["model"]
+    if principal is not None and principal.isolated:
+        mine = await agent.list_suspended(resource=principal.resource, per_page=1_000)
+        if all(run["runId"] != run_id for run in mine["runs"]):
+            raise Refused(404, RUN_NOT_FOUND)
+        options["resource"] = principal.resource
+    return agent, options
+
+
+async def _approve(call: Call) -> RunStream[RunResult]:
+    agent, options = await _waiting(call)
+    return agent.approve(call.body["runId"], call.body.get("toolCallId"), **options)
+
+
+async def _decline(call: Call) -> RunStream[RunResult]:
+    agent, options = await _waiting(call)
+    return agent.decline(call.body["runId"], call.body.get("toolCallId"), call.body.get("reason"), **options)
+
+
+async def _resume(call: Call) -> RunStream[RunResult]:
+    agent, options = await _waiting(call)
+    given = run_options(call)
+    given.pop("run_id", None)
+    data = call.body.get("resumeData")
+    return agent.resume(
+        data, run_id=call.body["runId"], tool_call_id=call.body.get("toolCallId"), **{**given, **options}
+    )
+
+
+async def approve(call: Call) -> Stream:
+    """Run the tool call that waits for a yes, and follow the run."""
+    return Stream(agent_body(await _approve(call)))
+
+
+async def decline(call: Call) -> Stream:
+    """Refuse the tool call that waits, and follow the run."""
+    return Stream(agent_body(await _decline(call)))
+
+
+async def resume(call: Call) -> Stream:
+    """Answer the tool that waits, and follow the run."""
+    return Stream(agent_body(await _resume(call)))
+
+
+async def approve_generate(call: Call) -> dict[str, Any]:
+    """Run the tool call that waits for a yes, to the run's end."""
+    return await _to_end(await _approve(call))
+
+
+async def decline_generate(call: Call) -> dict[str, Any]:
+    """Refuse the tool call that waits, to the run's end."""
+    return await _to_end(await _decline(call))
+
+
+async def _to_end(run: RunStream[RunResult]) -> dict[str, Any]:
+    async with run:
+        result = await run.result()
+    return result.to_wire()
+
+
+async def suspended(call: Call) -> dict[str, Any]:
+    """The runs that wait for a person."""
+    query = call.query
+    return await _agent(call).list_suspended(
+        thread=query.get("threadId"),
+        resource=call.owner(query.get("resourceId")),
+        page=query.get("page") or 0,
+        per_page=query.get("perPage") or 100,
+    )
+
+
+async def send_approval(call: Call) -> dict[str, Any]:
+    """Say yes or no to the call that waits in a thread; the run goes on in the background."""
+    agent, body = _agent(call), call.body
+    resource = call.owner(body["resourceId"])
+    page = await agent.list_suspended(thread=body["threadId"], resource=resource)
+    for run in page["runs"]:
+        if any(one["toolCallId"] == body["toolCallId"] for one in run["toolCalls"]):
+            break
+    else:
+        raise NotFound("No tool call of this thread waits for approval")
+    answer: dict[str, Any] = {"resource": resource, "detached": True}
+    if body.get("resumeData") is not None:
+        going = agent.resume(body["resumeData"], run_id=run["runId"], tool_call_id=body["toolCallId"], **answer)
+    elif body["approved"]:
+        going = agent.approve(run["runId"], body["toolCallId"], **answer)
+    else:
+        going = agent.decline(run["runId"], body["toolCallId"], **answer)
+    call.state.runs.remember(run["runId"], resource)
+    async with going:
+        # The first chunk proves that the answer was taken; the rest happens without us.
+        await going.take()
+    return {"accepted": True, "runId": run["runId"], "toolCallId": body["toolCallId"]}
+
+
+_ONE = "/agents/:agentId"
+ROUTES = {
+    f"POST {_ONE}/generate": generate,
+    f"POST {_ONE}/generate/vnext": generate,
+    f"POST {_ONE}/stream": stream,
+    f"POST {_ONE}/stream-until-idle": stream,
+    f"POST {_ONE}/stream/vnext": stream_records,
+    f"POST {_ONE}/streamVNext": stream_records,
+    f"POST {_ONE}/observe": observe,
+    f"POST {_ONE}/approve-tool-call": approve,
+    f"POST {_ONE}/decline-tool-call": decline,
+    f"POST {_ONE}/resume-stream": resume,
+    f"POST {_ONE}/resume-stream-until-idle": resume,
+    f"POST {_ONE}/approve-tool-call-generate": approve_generate,
+    f"POST {_ONE}/decline-tool-call-generate": decline_generate,
+    f"POST {_ONE}/send-tool-approval": send_approval,
+    f"GET {_ONE}/suspended-runs": suspended,
+}

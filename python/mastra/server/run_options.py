@@ -1,0 +1,82 @@
+"""From the body of an agent request to the options of a run; what the token says wins over what the body says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mastra.errors import AccessDenied
+
+if TYPE_CHECKING:
+    from mastra.agents.agent import Agent
+    from mastra.server.call import Call
+
+# Field of the body -> option of the run, where the value goes over as it is.
+_SAME = {
+    "instructions": "instructions",
+    "system": "system",
+    "context": "context",
+    "runId": "run_id",
+    "model": "model",
+    "modelSettings": "model_settings",
+    "providerOptions": "provider_options",
+    "activeTools": "active_tools",
+    "clientTools": "client_tools",
+    "toolChoice": "tool_choice",
+    "requireToolApproval": "require_tool_approval",
+    "returnScorerData": "return_scorer_data",
+    "tracingOptions": "tracing_options",
+    "structuredOutput": "structured_output",
+    "output": "output",
+    "detached": "detached",
+}
+MAX_STEPS = 100
+
+
+def run_options(call: Call) -> dict[str, Any]:
+    """The options of `generate` and `stream`."""
+    body: dict[str, Any] = call.body
+    options: dict[str, Any] = {}
+    if len(body) > 1:
+        for field, option in _SAME.items():
+            value = body.get(field)
+            if value is not None:
+                options[option] = value
+        steps = body.get("maxSteps")
+        if steps is not None:
+            options["max_steps"] = max(1, min(int(steps), MAX_STEPS))
+        memory = body.get("memory")
+        if memory is not None:
+            _place(options, memory)
+    if call.principal is not None:
+        resource = call.owner(options.get("resource"))
+        if resource is not None:
+            options["resource"] = resource
+        options["request_context"] = call.context
+    elif body.get("requestContext"):
+        options["request_context"] = call.context
+    return options
+
+
+def _place(options: dict[str, Any], memory: dict[str, Any]) -> None:
+    options["thread"] = memory.get("thread")
+    if memory.get("resource") is not None:
+        options["resource"] = memory["resource"]
+    if memory.get("options"):
+        options["memory_options"] = memory["options"]
+    if memory.get("readOnly"):
+        options["read_only"] = True
+
+
+async def check_thread(call: Call, agent: Agent, options: dict[str, Any]) -> None:
+    """403 for a thread of somebody else, before anything runs."""
+    principal = call.principal
+    thread = options.get("thread")
+    if principal is None or not principal.isolated or thread is None:
+        return
+    thread_id = thread.get("id") if isinstance(thread, dict) else thread
+    memory = (await agent.plan(call.context)).memory
+    if memory is None or not isinstance(thread_id, str):
+        return
+    found = await memory.get_thread(thread_id)
+    if found is not None and found.resource_id != principal.resource:
+        raise AccessDenied("Access denied: thread belongs to a different resource")
