@@ -110,14 +110,16 @@ def _from_endpoint(spec: Mapping[str, Any]) -> ChatModel:
     return _make(*_read_endpoint(spec))
 
 
-def _read_endpoint(spec: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+def _read_endpoint(
+    spec: Mapping[str, Any], fields: Mapping[str, str] = _ENDPOINT_FIELDS
+) -> tuple[str, str, dict[str, Any]]:
     """Provider, model and options of an endpoint that is written out."""
     given: dict[str, Any] = {}
     for key, value in spec.items():
-        if key not in _ENDPOINT_FIELDS:
-            hint = near_miss(key, _ENDPOINT_FIELDS) or "Known: id, url, api_key, headers."
+        if key not in fields:
+            hint = near_miss(key, fields) or "Known: id, url, api_key, headers."
             raise BadDefinition(f"A model endpoint has no field {key!r}.", hint=hint)
-        given[_ENDPOINT_FIELDS[key]] = value
+        given[fields[key]] = value
     if "id" in given:
         provider, model_id = split_spec(given.pop("id"))
     elif {"provider_id", "model_id"} <= given.keys():
@@ -163,7 +165,7 @@ def resolve_embedder(spec: EmbedderSpec) -> Embedder:
     if isinstance(spec, str):
         return _embedder_from_text(spec)
     if isinstance(spec, Mapping):
-        provider, model_id, options = _read_endpoint(spec)
+        provider, model_id, options = _read_endpoint(spec, {**_ENDPOINT_FIELDS, "dimension": "dimension"})
         return _make_embedder(provider, model_id, options)
     raise BadDefinition(f"A {type(spec).__name__} is no embedding model.", hint='Use "provider/model" or an Embedder.')
 
