@@ -43,6 +43,8 @@ def remember_wire(run: Run, step: Step) -> None:
 
 def _open_step(run: Run, step: Step) -> tuple[list[_Json], list[_Json]]:
     content = [made for part in step.parts if (made := content_part(part)) is not None]
+    if step.stored:
+        return content, to_model_wire(run.responses)
     answer = Message(id="", role="assistant", parts=(*run.parts, *step.parts), created_at=datetime.now(UTC))
     return content, to_model_wire([*run.responses, answer])
 

@@ -170,6 +170,11 @@ class Run:
             extra=extra,
         )
 
+    def keep_data(self, type: str, payload: dict[str, Any]) -> None:
+        """Keep a data chunk that a tool wrote as a part of the answer."""
+        if self.steps:
+            self.steps[-1].parts.append({"type": type, **payload, "createdAt": int(time.time() * 1000)})
+
     def adopt_results(self) -> None:
         """Put results that came with the input to the calls in the recalled messages that they answer."""
         if not self.recalled:

@@ -132,11 +132,14 @@ class ToolContext(Generic[Deps]):
             await self._emit.send(self._output(output))
 
     async def custom(self, type: str, data: Any, **fields: Any) -> None:
-        """Send a `data-...` chunk of your own."""
+        """Send a `data-...` chunk of your own; unless `transient`, it is kept in the message too."""
         if not type.startswith("data-"):
             raise BadDefinition(f"A chunk of your own cannot be called {type!r}.", hint="Begin its type with 'data-'.")
+        payload = {"data": to_json(data), **fields}
+        if self.run is not None and not fields.get("transient"):
+            self.run.keep_data(type, payload)
         if self._emit is not None:
-            await self._emit.send(Chunk(type, {"data": to_json(data), **fields}, self.run_id, path=self.path))
+            await self._emit.send(Chunk(type, payload, self.run_id, path=self.path))
 
     def write_threadsafe(self, output: Any) -> None:
         """`write` for blocking tools, which run in a worker thread."""

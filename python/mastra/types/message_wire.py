@@ -121,11 +121,20 @@ def to_ui_wire(messages: Iterable[Message]) -> list[_Json]:
         {
             "id": message.id,
             "role": message.role,
-            "metadata": {**message.extra.get("metadata", {}), "createdAt": to_wire(message.created_at)},
+            "metadata": _ui_metadata(message),
             "parts": [_ui_part(part) for part in message.parts],
         }
         for message in messages
     ]
+
+
+def _ui_metadata(message: Message) -> _Json:
+    out = {**message.extra.get("metadata", {}), "createdAt": to_wire(message.created_at)}
+    if message.thread_id is not None:
+        out["threadId"] = message.thread_id
+    if message.resource_id is not None:
+        out["resourceId"] = message.resource_id
+    return out
 
 
 def _ui_part(part: Part) -> _Json:
