@@ -13,6 +13,7 @@ void bind_errors(pybind11::module_& module);  // first: the others throw through
 void bind_build_info(pybind11::module_& module);
 void bind_distance(pybind11::module_& module);
 void bind_exact_search(pybind11::module_& module);
+void bind_vector_index(pybind11::module_& module);
 void bind_sse(pybind11::module_& module);
 void bind_records(pybind11::module_& module);
 void bind_json(pybind11::module_& module);

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module) {
   mastra::bindings::bind_build_info(module);
   mastra::bindings::bind_distance(module);
   mastra::bindings::bind_exact_search(module);
+  mastra::bindings::bind_vector_index(module);
   mastra::bindings::bind_sse(module);
   mastra::bindings::bind_records(module);
   mastra::bindings::bind_json(module);

@@ -148,6 +148,10 @@ TEST(half_and_brain_floats_agree_with_double_precision) {
       b[i] = static_cast<std::uint16_t>((random_source()() % 0x4c00U) | (random_source()() % 2 << 15U));
     }
     check_floats(table.f16, a, b, n, from_f16);
+    std::vector<float> wide(n);
+    for (std::size_t i = 0; i < n; ++i) wide[i] = static_cast<float>(from_f16(a[i]));
+    const Sums want = reference(a, b, n, from_f16);
+    CHECK(close(table.f16_mixed(wide.data(), b, n), want.dot, want.magnitude));
   });
 }
 

@@ -97,6 +97,18 @@ void moments(const typename E::T* a, const typename E::T* b, size_t n, float* ou
   out[2] = V::sum(V::add(bb0, bb1));
 }
 
+float f16_mixed(const float* a, const uint16_t* b, size_t n) {
+  F s0 = V::zero(), s1 = V::zero();
+  size_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    s0 = V::fma(V::load(a + i), V::load_f16(b + i), s0);
+    s1 = V::fma(V::load(a + i + kLanes), V::load_f16(b + i + kLanes), s1);
+  }
+  for (; i + kLanes <= n; i += kLanes) s0 = V::fma(V::load(a + i), V::load_f16(b + i), s0);
+  if (i < n) s1 = V::fma(V::load_n(a + i, n - i), FromF16::part(b + i, n - i), s1);
+  return V::sum(V::add(s0, s1));
+}
+
 // ---------------------------------------------------------------- integer codes
 
 inline B tail_bytes(const uint8_t* p, size_t n) {
@@ -396,6 +408,7 @@ constexpr KernelTable table_for(const char* name) {
       {pair<FromF32, Dot>, pair<FromF32, L2>, moments<FromF32>},
       {pair<FromF16, Dot>, pair<FromF16, L2>, moments<FromF16>},
       {pair<FromBf16, Dot>, pair<FromBf16, L2>, moments<FromBf16>},
+      f16_mixed,
       {code_dot<SignedBytes, int8_t>, code_moments<SignedBytes, int8_t>},
       {code_dot<Nibbles, uint8_t>, code_moments<Nibbles, uint8_t>},
       hamming,

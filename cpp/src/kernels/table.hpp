@@ -36,6 +36,7 @@ struct KernelTable {
   FloatKernels<float> f32;
   FloatKernels<std::uint16_t> f16;
   FloatKernels<std::uint16_t> bf16;
+  float (*f16_mixed)(const float* a, const std::uint16_t* b, std::size_t n);  // dot product, b in f16
   CodeKernels<std::int8_t> i8;
   CodeKernels<std::uint8_t> u4;  // packed, two a byte; n counts bytes
   std::uint64_t (*hamming)(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes);

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from mastra.native.distance import hamming as hamming
     from mastra.native.distance import kernels as kernels
     from mastra.native.distance import l2 as l2
+    from mastra.native.index import VectorIndex as VectorIndex
 
 _EXPORTS = {
+    "VectorIndex": "mastra.native.index",
     **dict.fromkeys(
         ("active_kernel", "cosine", "dot", "exact_search", "hamming", "kernels", "l2"), "mastra.native.distance"
     ),
 }
 
-__all__ = ["active_kernel", "build_info", "cosine", "dot", "exact_search", "hamming", "kernels", "l2"]
+__all__ = ["VectorIndex", "active_kernel", "build_info", "cosine", "dot", "exact_search", "hamming", "kernels", "l2"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,47 @@
+// Rows of a fixed width in one run of memory, on huge pages where the system offers them.
+//
+// Purpose: the columns of the vector index. Memory is reserved ahead and only touched pages are resident, so
+// the spare room of a column costs nothing. Ownership: an arena owns its memory; a mapped arena starts as
+// a private view of a file that somebody else keeps open, and becomes its own copy page by page.
+// Thread safety: grow moves the rows; whoever calls it keeps readers out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mastra {
+
+class Arena {
+ public:
+  Arena() = default;
+  explicit Arena(std::size_t row_bytes) noexcept : row_bytes_(row_bytes) {}
+  ~Arena();
+  Arena(Arena&& other) noexcept;
+  Arena& operator=(Arena&& other) noexcept;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // Room for `rows` rows; what is there is kept, what is new is zero. Throws std::bad_alloc, unchanged.
+  void grow(std::size_t rows);
+  // Takes bytes of a mapping as the first `rows` rows; the mapping outlives the arena.
+  void borrow(std::uint8_t* bytes, std::size_t rows) noexcept;
+
+  [[nodiscard]] std::uint8_t* data() const noexcept { return data_; }
+  [[nodiscard]] std::uint8_t* row(std::size_t i) const noexcept { return data_ + i * row_bytes_; }
+  template <class T>
+  [[nodiscard]] T* as() const noexcept {
+    return reinterpret_cast<T*>(data_);
+  }
+  [[nodiscard]] std::size_t row_bytes() const noexcept { return row_bytes_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+ private:
+  void release() noexcept;
+
+  std::uint8_t* data_ = nullptr;
+  std::size_t row_bytes_ = 0;
+  std::size_t capacity_ = 0;
+  std::size_t bytes_ = 0;  // mapped by us; 0 when borrowed
+};
+
+}  // namespace mastra

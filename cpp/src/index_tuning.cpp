@@ -1,0 +1,329 @@
+// Fitting the grid, linking rows, measuring what a walk finds, repair and compaction.
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <numeric>
+#include <random>
+
+#include "index_state.hpp"
+#include "mapping.hpp"
+#include "parallel.hpp"
+
+namespace mastra {
+namespace {
+
+using Alone = std::lock_guard<Gate>;
+
+constexpr std::size_t kFitSample = 16384;
+constexpr std::size_t kCheckRows = 4096;     // rows among which the fit is checked
+constexpr std::size_t kCheckQueries = 48;
+constexpr double kFitBar = 0.97;             // share of the true ten among the thirty best codes
+constexpr double kDrift = 1.6;               // growth of the residuals that asks for a new grid
+
+}  // namespace
+
+// Fits the grid to the staged rows and those that come, and encodes the staged ones.
+void VectorIndex::State::fit(const MatrixView& incoming, std::size_t threads) {
+  const std::size_t dim = options.dim;
+  std::vector<float> sample;
+  const auto take = [&](const float* row) {
+    double scale = 1.0;
+    if (options.metric == Metric::kCosine) {
+      const double square = square_of(table, row, dim);
+      scale = square > 0.0 ? 1.0 / std::sqrt(square) : 0.0;
+    }
+    for (std::size_t j = 0; j < dim; ++j) sample.push_back(static_cast<float>(row[j] * scale));
+  };
+  for (std::size_t slot = 0; slot < columns.count(); ++slot) {
+    if (!columns.is_dead(slot)) take(staged(slot));
+  }
+  const std::size_t stride = std::max<std::size_t>(1, incoming.rows / kFitSample);
+  for (std::size_t i = 0; i < incoming.rows; i += stride) take(incoming.data + i * incoming.stride);
+  Grid fresh(dim, options.metric);
+  fresh.fit(sample.data(), sample.size() / dim, dim);
+  const Alone hold(gate);
+  grid = std::move(fresh);
+  parallel_for(threads, columns.count(), 64, [&](std::size_t, std::size_t begin, std::size_t end) {
+    for (std::size_t slot = begin; slot < end; ++slot) {
+      columns.write(table, grid, slot, staged(slot));
+      columns.clear_links(slot);
+    }
+  });
+  fitted = true;
+  staging = {};
+  fit_rows = live + incoming.rows;
+  fit_error = late_error = 0.0;
+  late_rows = 0;
+}
+
+// Whether the codes order rows well enough to walk on; when not, the walk uses refined scores.
+void VectorIndex::State::check_fit() {
+  const std::size_t rows = std::min(kCheckRows, columns.count());
+  std::vector<std::uint32_t> slots(rows);
+  std::iota(slots.begin(), slots.end(), 0U);
+  std::vector<float> fine(rows), coarse(rows + 4), plain(grid.padded());
+  FoldedQuery query;
+  const Scorer scorer(table, columns, grid);
+  double found = 0.0, asked = 0.0;
+  std::mt19937_64 random(options.seed);
+  for (std::size_t n = 0; n < kCheckQueries; ++n) {
+    const std::size_t row = random() % rows;
+    columns.read(grid, row, plain.data());
+    grid.fold(table, plain.data(), query);
+    scorer.coarse(query, slots.data(), rows, coarse.data());
+    for (std::size_t i = 0; i < rows; ++i) fine[i] = scorer.fine(query, i);
+    std::vector<float> order = fine;
+    const std::size_t ten = std::min<std::size_t>(10, rows - 1);
+    std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(ten), order.end(), std::greater<>());
+    const float bar = order[ten];
+    order.assign(coarse.begin(), coarse.begin() + static_cast<std::ptrdiff_t>(rows));
+    const std::size_t thirty = std::min<std::size_t>(30, rows - 1);
+    std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(thirty), order.end(),
+                     std::greater<>());
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (!(fine[i] > bar)) continue;  // rows that tie with the eleventh do not count
+      asked += 1.0;
+      if (coarse[i] >= order[thirty]) found += 1.0;
+    }
+  }
+  graph.set_fine(asked > 0.0 && found < kFitBar * asked);
+}
+
+bool VectorIndex::State::wants_refit() const {
+  if (late_rows == 0) return false;
+  if (fit_rows < kFitSample && live >= 4 * fit_rows) return true;
+  if (fit_error == 0.0) return false;
+  return late_rows >= std::max<std::size_t>(256, live / 8) &&
+         late_error > kDrift * fit_error * static_cast<double>(late_rows);
+}
+
+// A new grid for the rows as they are now; links stay, for they follow the rows and not the codes.
+void VectorIndex::State::refit(std::size_t threads) {
+  const std::size_t dim = options.dim, slots = columns.count();
+  const std::size_t stride = std::max<std::size_t>(1, slots / kFitSample);
+  std::vector<float> sample;
+  for (std::size_t slot = 0; slot < slots; slot += stride) {
+    if (columns.is_dead(slot)) continue;
+    sample.resize(sample.size() + dim);
+    columns.read(grid, slot, sample.data() + sample.size() - dim);
+  }
+  Grid fresh(dim, options.metric);
+  fresh.fit(sample.data(), sample.size() / dim, dim);
+  {
+    const Alone hold(gate);
+    const Grid old = grid;
+    grid = std::move(fresh);
+    std::vector<double> errors(threads, 0.0);
+    parallel_for(threads, slots, 64, [&](std::size_t thread, std::size_t begin, std::size_t end) {
+      std::vector<float> row(dim);
+      for (std::size_t slot = begin; slot < end; ++slot) {
+        const float length = columns.fact(slot);
+        columns.original(old, slot, row.data());
+        errors[thread] += columns.write(table, grid, slot, row.data());
+        if (options.metric == Metric::kCosine) columns.fact(slot) = length;
+      }
+    });
+    fit_rows = live;
+    fit_error = std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(slots);
+    late_error = 0.0;
+    late_rows = 0;
+    ++refits;
+    const bool was = graph.fine();
+    check_fit();
+    if (was != graph.fine()) calibrated_rows = 0;
+  }
+}
+
+// Rows spread over the data, from which walks start.
+void VectorIndex::State::choose_pivots() {
+  std::vector<std::uint32_t> alive;
+  for (std::size_t slot = 0; slot < columns.count(); ++slot) {
+    if (!columns.is_dead(slot)) alive.push_back(static_cast<std::uint32_t>(slot));
+  }
+  const auto wanted = static_cast<std::size_t>(std::sqrt(static_cast<double>(alive.size())));
+  std::mt19937_64 random(options.seed);
+  for (std::size_t i = 0; i < alive.size() && i < wanted; ++i) {
+    std::swap(alive[i], alive[i + random() % (alive.size() - i)]);
+  }
+  alive.resize(std::min(alive.size(), std::clamp<std::size_t>(wanted, 16, 1024)));
+  const Alone hold(gate);
+  graph.set_pivots(std::move(alive));
+}
+
+void VectorIndex::State::link(const std::vector<std::uint32_t>& slots, std::size_t threads) {
+  if (options.metric == Metric::kDot) {
+    float longest = graph.longest();
+    for (const std::uint32_t slot : slots) longest = std::max(longest, columns.fact(slot));
+    const Alone hold(gate);
+    graph.set_longest(longest);
+  }
+  const auto link_one = [&](std::uint32_t slot, Scratch& scratch) {
+    std::vector<float> row(grid.padded());
+    columns.read(grid, slot, row.data());
+    graph.link(slot, row.data(), scratch);
+  };
+  if (!graph_ready) {  // the first: pivots on one thread, each linked to those before
+    choose_pivots();
+    const std::vector<std::uint32_t> pivots = graph.pivots();
+    const ScratchPool::Lease scratch(scratches);
+    for (const std::uint32_t pivot : pivots) link_one(pivot, *scratch);
+  }
+  std::vector<bool> done(columns.count(), false);
+  if (!graph_ready) {
+    for (const std::uint32_t pivot : graph.pivots()) done[pivot] = true;
+  }
+  parallel_for(threads, slots.size(), slots.size() < 64 ? 1 : 16,
+               [&](std::size_t, std::size_t begin, std::size_t end) {
+                 const ScratchPool::Lease scratch(scratches);
+                 for (std::size_t i = begin; i < end; ++i) {
+                   if (!done[slots[i]]) link_one(slots[i], *scratch);
+                 }
+               });
+  if (slots.size() >= kFitRows) {
+    const ScratchPool::Lease scratch(scratches);
+    graph.connect(*scratch);
+  }
+  const auto grown = static_cast<std::size_t>(std::sqrt(static_cast<double>(live))) / 2;
+  if (graph.pivots().size() < std::min<std::size_t>(512, grown)) choose_pivots();
+  if (!graph_ready) {
+    const Alone hold(gate);
+    graph_ready = true;
+    if (fit_error == 0.0 && late_rows > 0) {
+      fit_error = late_error / static_cast<double>(late_rows);
+      late_error = 0.0;
+      late_rows = 0;
+    }
+  }
+}
+
+// Measures, on the index's own rows, what a walk of each width finds of what a scan finds.
+void VectorIndex::State::tune(bool always) {
+  if (!graph_ready || (!always && static_cast<double>(live) < 1.5 * static_cast<double>(calibrated_rows))) return;
+  constexpr std::size_t kSample = 96;
+  constexpr std::size_t k = 10;
+  const std::size_t kept = kept_for(k, options.dim);
+  const ScratchPool::Lease lease(scratches);
+  Scratch& scratch = *lease;
+  std::mt19937_64 random(options.seed + live);
+  std::vector<std::uint32_t> sample;
+  while (sample.size() < kSample) {
+    const auto slot = static_cast<std::uint32_t>(random() % columns.count());
+    if (!columns.is_dead(slot)) sample.push_back(slot);
+  }
+  const Chosen everything{false, {}, {}, {nullptr, live}};
+  std::vector<std::vector<float>> rows(kSample, std::vector<float>(grid.padded()));
+  std::vector<std::vector<Scored>> truth(kSample);
+  for (std::size_t i = 0; i < kSample; ++i) {
+    columns.read(grid, sample[i], rows[i].data());
+    grid.fold(table, rows[i].data(), scratch.query);
+    scan(scratch, everything, 128);
+    refine(scratch, k + 1, everything, false);
+    for (const Scored& item : scratch.refined.sorted()) {
+      if (item.row != sample[i]) truth[i].push_back(item);
+    }
+    truth[i].resize(std::min(truth[i].size(), k));
+  }
+  std::vector<Calibration> curve;
+  for (const std::size_t ef : {10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640}) {
+    double found = 0.0, asked = 0.0, distances = 0.0;
+    for (std::size_t i = 0; i < kSample; ++i) {
+      grid.fold(table, rows[i].data(), scratch.query);
+      scratch.distances = 0;
+      graph.walk(scratch, ef, sample[i]);
+      distances += static_cast<double>(scratch.distances);
+      scratch.candidates.clear();
+      for (std::size_t c = 0; c < scratch.pool.size() && scratch.candidates.size() < kept; ++c) {
+        const std::uint32_t slot = scratch.pool.slot(c);
+        if (!columns.is_dead(slot)) scratch.candidates.push_back({scratch.pool.score(c), slot});
+      }
+      refine(scratch, k, everything, true);
+      const std::vector<Scored>& got = scratch.refined.sorted();
+      for (std::size_t c = 0; c < truth[i].size(); ++c) {
+        asked += 1.0;  // an equal score is as good: duplicates stand for each other
+        if (c < got.size() && got[c].score >= truth[i].back().score) found += 1.0;
+      }
+    }
+    curve.push_back({static_cast<float>(ef), static_cast<float>(asked > 0.0 ? found / asked : 1.0),
+                     static_cast<float>(distances / kSample)});
+    if (curve.back().recall >= 0.999F) break;
+  }
+  for (std::size_t i = 1; i < curve.size(); ++i) curve[i].recall = std::max(curve[i].recall, curve[i - 1].recall);
+  const Alone hold(gate);
+  calibration = std::move(curve);
+  calibrated_rows = live;
+}
+
+// Takes removed rows out of the graph: their neighbours are linked to what lay behind them.
+void VectorIndex::State::repair(std::size_t threads) {
+  if (removed.empty()) return;
+  const std::size_t slots = columns.count();
+  parallel_for(threads, slots, 64, [&](std::size_t, std::size_t begin, std::size_t end) {
+    const ScratchPool::Lease scratch(scratches);
+    for (std::size_t slot = begin; slot < end; ++slot) {
+      if (!columns.is_dead(slot)) graph.repair(static_cast<std::uint32_t>(slot), *scratch);
+    }
+  });
+  choose_pivots();
+  const ScratchPool::Lease scratch(scratches);
+  graph.connect(*scratch);
+  const Alone hold(gate);
+  for (const std::uint32_t slot : removed) {
+    columns.clear_links(slot);
+    free_slots.push_back(slot);
+  }
+  removed = {};
+}
+
+void VectorIndex::State::optimize(std::size_t threads) {
+  if (live == 0) return restart();
+  if (fitted) {
+    repair(threads);
+    refit(threads);
+  }
+  if (columns.count() > live) {  // close the gaps, in order
+    Columns packed(options.dim, options.metric, options.storage);
+    packed.grow(live);
+    std::vector<std::uint32_t> moved(columns.count(), kNoSlot);
+    std::vector<float> rows;
+    std::uint32_t next = 0;
+    for (std::size_t slot = 0; slot < columns.count(); ++slot) {
+      if (columns.is_dead(slot)) continue;
+      moved[slot] = next++;
+    }
+    for (std::size_t slot = 0; slot < columns.count(); ++slot) {
+      if (moved[slot] == kNoSlot) continue;
+      const auto copy = [&](const Arena& from, const Arena& to) {
+        if (from.row_bytes() != 0) std::copy_n(from.row(slot), from.row_bytes(), to.row(moved[slot]));
+      };
+      copy(columns.codes, packed.codes);
+      copy(columns.residuals, packed.residuals);
+      copy(columns.scales, packed.scales);
+      copy(columns.extra, packed.extra);
+      copy(columns.norms, packed.norms);
+      copy(columns.ids, packed.ids);
+      copy(columns.raw, packed.raw);
+      for (std::size_t i = 0; i < kDegree; ++i) {
+        const std::uint32_t to = load_link(columns.row_links(slot) + i);
+        store_link(packed.row_links(moved[slot]) + i, to == kNoSlot ? kNoSlot : moved[to]);
+      }
+      if (!fitted) rows.insert(rows.end(), staged(slot), staged(slot) + options.dim);
+    }
+    std::vector<std::uint32_t> pivots;
+    for (const std::uint32_t pivot : graph.pivots()) pivots.push_back(moved[pivot]);
+    const Alone hold(gate);
+    packed.rows.store(live, std::memory_order_release);
+    columns = std::move(packed);
+    mapping.reset();
+    staging = std::move(rows);
+    free_slots = {};
+    map.clear();
+    map.reserve(columns.ids.as<std::uint64_t>(), live);
+    for (std::uint32_t slot = 0; slot < live; ++slot) map.insert(columns.ids.as<std::uint64_t>(), slot);
+    graph.set_pivots(std::move(pivots));
+  }
+  if (fitted && !graph_ready) return;
+  calibrated_rows = 0;
+  tune(true);
+}
+
+}  // namespace mastra
