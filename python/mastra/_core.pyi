@@ -7,7 +7,75 @@ import mastra.native.events
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'parse_json', 'process_memory', 'reset_memory_peaks']
+__all__: list[str] = ['CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'parse_json', 'process_memory', 'reset_memory_peaks']
+class VectorIndex:
+    """
+    Nearest neighbours among vectors of one width, in memory and in one file.
+    
+    metric: cosine, dot or l2 (squared distance). storage: default (8-bit residuals), compact
+    (4-bit), f16 or f32 (the vectors themselves). Any thread may search while another changes.
+    """
+    @staticmethod
+    def open(path: typing.Any, *, mmap: bool = True, read_only: bool = False, sync: bool = True) -> VectorIndex:
+        """
+        Opens a saved index. Every later add and remove is appended to path.log before it returns, and
+        flushed to the disk unless sync=False; save(path) folds the log into the file.
+        """
+    def __contains__(self, arg0: typing.Any) -> bool:
+        ...
+    def __init__(self, dim: typing.SupportsInt | typing.SupportsIndex, *, metric: str = 'cosine', storage: str = 'default', seed: typing.SupportsInt | typing.SupportsIndex = 1, allow_zero: bool = False) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def add(self, vectors: typing.Any, ids: typing.Any = None, *, upsert: bool = False, threads: typing.SupportsInt | typing.SupportsIndex = 1) -> numpy.typing.NDArray[numpy.uint64]:
+        """
+        Adds one vector or rows of them; gives their ids. A refused batch changes nothing.
+        """
+    def get(self, ids: typing.Any) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        The vectors of ids, as near as they are stored: exact with storage f32, to 12 bits by default.
+        """
+    def ids(self) -> numpy.typing.NDArray[numpy.uint64]:
+        """
+        The ids there are.
+        """
+    def optimize(self, *, threads: typing.SupportsInt | typing.SupportsIndex = 1) -> None:
+        """
+        Fits the codes anew, closes the gaps of removed rows (slots are numbered again, in order), gives memory back.
+        """
+    def remove(self, ids: typing.Any, *, missing_ok: bool = False) -> int:
+        """
+        Removes ids; gives how many were there. An unknown id raises unless missing_ok, and nothing is removed.
+        """
+    def save(self, path: typing.Any) -> None:
+        """
+        Writes one file, atomically; the file it replaces stays beside it as path.prev.
+        """
+    def search(self, queries: typing.Any, k: typing.SupportsInt | typing.SupportsIndex = 10, ef: typing.SupportsInt | typing.SupportsIndex | None = None, threads: typing.SupportsInt | typing.SupportsIndex = 1, where: typing.Any = None, *, recall: typing.SupportsFloat | typing.SupportsIndex | None = None) -> tuple[numpy.typing.NDArray[numpy.uint64], numpy.typing.NDArray[numpy.float32]]:
+        """
+        The k nearest of each query, best first: (ids, scores). A 1-d query gives 1-d answers.
+        
+        Scores: cosine and dot, the larger the better; l2, the squared distance. Give `ef` (rows kept while
+        searching) or `recall` (0..1, from the index's own calibration), or neither. `where` limits the answers:
+        bool by slot, packed bits by slot (uint8, low bit first) or ids. Fewer rows than k give fewer columns.
+        """
+    def slots(self) -> tuple[numpy.typing.NDArray[numpy.uint64], numpy.typing.NDArray[numpy.bool]]:
+        """
+        (ids by slot, bool by slot: in use): the order that masks follow.
+        """
+    def stats(self) -> dict[str, typing.Any]:
+        """
+        Rows, bytes by category, and how the index searches.
+        """
+    @property
+    def dim(self) -> int:
+        ...
+    @property
+    def metric(self) -> str:
+        ...
+    @property
+    def storage(self) -> str:
+        ...
 class SseParser:
     """
     An incremental parser of server-sent events; one per stream.
