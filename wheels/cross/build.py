@@ -1,0 +1,167 @@
+"""Cross-builds wheels on an x86-64 Linux machine, from packages of PyPI alone: no container, no foreign compiler.
+
+    python wheels/cross/build.py --target aarch64-linux-gnu --smoke
+    python wheels/cross/build.py --all --smoke --json wheels/matrix.json
+
+The compiler is zig, which comes as a package and carries the C libraries of every target. Each wheel is tagged, its
+symbols are checked against the tag, and with --smoke it is installed and run: natively, or under qemu.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE))
+
+from targets import TARGETS, Target  # noqa: E402 - a script's neighbours
+from toolchain import build_environment, interpreter_facts, write_toolchain  # noqa: E402 - the same
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the matrix."""
+
+    target: str
+    python: str
+    wheel: str = ""
+    size: int = 0
+    built: str = "no"
+    checked: str = "no"
+    ran: str = "no"
+    kernel: str = ""
+    seconds: float = 0.0
+    note: str = ""
+
+
+def tools(work: Path, python: Path) -> Path:
+    """The interpreter of an environment with the pinned build tools."""
+    version, _ = interpreter_facts(python)
+    venv = work / f"tools-{version}"
+    done = venv / "ready"
+    pins = ROOT / "wheels" / "build-requirements.txt"
+    if not done.exists() or done.read_bytes() != pins.read_bytes():
+        shutil.rmtree(venv, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", venv], check=True)
+        subprocess.run(
+            [venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
+             "--only-binary", ":all:", "-r", pins], check=True)  # fmt: skip
+        done.write_bytes(pins.read_bytes())
+    return venv / "bin" / "python"
+
+
+def source_date() -> str:
+    """The moment of the last commit: the same commit gives the same bytes."""
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        return os.environ["SOURCE_DATE_EPOCH"]
+    done = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "1700000000"
+
+
+def build(target: Target, python: Path, work: Path, out: Path) -> Path:
+    """One wheel, tagged."""
+    tool = tools(work, python)
+    version, include = interpreter_facts(python)
+    if target.system == "Windows":
+        # The headers of this machine's Python describe another one: see the note in the matrix.
+        sys.exit(f"{target.name}: needs the headers and import library of a Windows Python (--include, --library).")
+    folder = work / f"{target.name}-{version}"
+    toolchain = write_toolchain(target, tool, folder)
+    environment = {
+        **os.environ,
+        **build_environment(target, toolchain, include, version),
+        "PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}",
+        "SOURCE_DATE_EPOCH": source_date(),
+        # Paths of this machine must not get into the objects.
+        "CXXFLAGS": f"-ffile-prefix-map={ROOT}=. -ffile-prefix-map={folder}=.",
+    }
+    dist = folder / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    command = [tool, "-m", "build", "--wheel", "--no-isolation", "-o", dist, f"-Cbuild-dir={folder}/build", ROOT]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    (raw,) = dist.glob("*.whl")
+    tags = target.tag if target.glibc != (2, 17) else f"{target.tag}.manylinux2014_{target.processor}"
+    subprocess.run([tool, "-m", "wheel", "tags", "--remove", f"--platform-tag={tags}", raw],
+                   check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+    (tagged,) = dist.glob("*.whl")
+    subprocess.run([tool, ROOT / "wheels" / "sbom.py", tagged], check=True, env=environment)
+    out.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy2(tagged, out / tagged.name))
+
+
+def check(target: Target, wheel: Path, python: Path, work: Path) -> None:
+    """Stop when the wheel's tag does not tell the truth."""
+    if target.system != "Linux":
+        return
+    code = (
+        "import json, sys; from pathlib import Path; from symbols import complaints; newest = json.loads(sys.argv[2]); "
+        "found = complaints(Path(sys.argv[1]), glibc=newest and tuple(newest)); "
+        "print(*found, sep='\\n'); sys.exit(bool(found))"
+    )
+    command = [tools(work, python), "-c", code, wheel.absolute(), json.dumps(target.glibc)]
+    subprocess.run(command, cwd=HERE, check=True)
+
+
+def run_one(target: Target, python: Path, work: Path, out: Path, *, smoke: bool) -> Row:
+    """Build, check and run one wheel; what failed is in the row."""
+    began = time.monotonic()
+    row = Row(target.name, interpreter_facts(python)[0], note=target.why_not)
+    try:
+        wheel = build(target, python, work, out)
+        row.wheel, row.size, row.built = wheel.name, wheel.stat().st_size, "yes"
+        check(target, wheel, python, work)
+        row.checked = "yes" if target.system == "Linux" else "no"
+        if smoke and target.runs != "no":
+            from roots import run_smoke  # noqa: PLC0415 - needs apt and qemu, only for this
+
+            row.kernel = run_smoke(target, wheel, python, work)
+            row.ran = "natively" if target.runs == "native" else "under qemu"
+    except (subprocess.CalledProcessError, SystemExit, OSError) as error:
+        row.note = f"{error}"[:300]
+        if row.built != "yes":
+            row.built = "FAILED"
+        elif row.checked != "yes":
+            row.checked = "FAILED"
+        else:
+            row.ran = "FAILED"
+    row.seconds = round(time.monotonic() - began, 1)
+    return row
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", action="append", choices=sorted(TARGETS), default=[])
+    parser.add_argument("--all", action="store_true", help="every target")
+    parser.add_argument("--smoke", action="store_true", help="install and run what can be run here")
+    parser.add_argument("--python", action="append", type=Path, default=[], help="build for these interpreters")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "cross")
+    parser.add_argument("--out", type=Path, default=ROOT / "wheelhouse")
+    parser.add_argument("--json", type=Path, help="write the matrix here")
+    options = parser.parse_args()
+    names = list(TARGETS) if options.all else options.target
+    if not names:
+        parser.error("name a --target, or --all")
+    rows = []
+    for python in options.python or [Path(sys.executable)]:
+        for name in names:
+            row = run_one(TARGETS[name], python.absolute(), options.work.absolute(), options.out, smoke=options.smoke)
+            rows.append(row)
+            print(f"{row.target:20} cp{row.python} built {row.built:6} checked {row.checked:6} ran {row.ran:10} "
+                  f"{row.kernel:12} {row.size:>9,} B {row.seconds:6.1f} s  {row.note}", flush=True)  # fmt: skip
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    return any("FAILED" in (row.built, row.checked, row.ran) for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""Foreign file systems to run wheels in: Debian's arm64 packages unpacked into a folder, and a Python built for musl.
+
+Nothing is installed on this machine: packages are downloaded by apt into the work folder and unpacked there.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from build import ROOT, tools
+from targets import TARGETS, Target
+from toolchain import interpreter_facts, script, write_toolchain
+
+DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
+# The suite whose python3 is of that version.
+SUITES = {"311": "bookworm", "313": "trixie"}
+SMOKE = ROOT / "wheels" / "smoke.py"
+
+
+def run_smoke(target: Target, wheel: Path, python: Path, work: Path) -> str:
+    """Install the wheel with its dependencies and run smoke.py; the name of the kernel that was active."""
+    version, _ = interpreter_facts(python)
+    musl = target.glibc is None
+    if target.runs == "native" and not musl:
+        return _in_venv(wheel, python, work)
+    command, environment = (musl_python if musl else debian_python)(target, python, version, work)
+    site = work / f"site-{target.name}-{version}"
+    shutil.rmtree(site, ignore_errors=True)
+    libc = ["musllinux_1_2", "musllinux_1_1"] if musl else ["manylinux_2_28", "manylinux_2_17", "manylinux2014"]
+    platforms = [part for name in libc for part in ("--platform", f"{name}_{target.processor}")]
+    subprocess.run(
+        [tools(work, python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", site,
+         "--only-binary", ":all:", "--python-version", f"{version[0]}.{version[1:]}", "--implementation", "cp",
+         *platforms, wheel], check=True)  # fmt: skip
+    runner = "\n".join(map(str, command))
+    return _kernel([*command, SMOKE], {**environment, "PYTHONPATH": str(site), "SMOKE_RUNNER": runner})
+
+
+def _in_venv(wheel: Path, python: Path, work: Path) -> str:
+    venv = work / f"venv-{wheel.name.split('-')[2]}"
+    shutil.rmtree(venv, ignore_errors=True)
+    subprocess.run([python, "-m", "venv", venv], check=True)
+    subprocess.run([venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel], check=True)
+    return _kernel([str(venv / "bin/python"), "-P", str(SMOKE)], {})
+
+
+def _kernel(command: list[str | Path], environment: dict[str, str]) -> str:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MASTRA_"))}
+    done = subprocess.run(
+        command, env={**inherited, **environment}, capture_output=True, text=True, check=False, timeout=600, cwd="/"
+    )
+    print(done.stdout, done.stderr, sep="", flush=True)
+    if done.returncode:
+        sys.exit(f"smoke.py failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+    found = re.search(r"^kernel: (\S+)", done.stdout, re.MULTILINE)
+    return found[1] if found else "?"
+
+
+def qemu(machine: str) -> list[str | Path]:
+    """The emulator of that machine; nothing when this is one."""
+    if machine == platform.machine():
+        return []
+    emulator = shutil.which(f"qemu-{machine}-static") or shutil.which(f"qemu-{machine}")
+    if emulator is None:
+        sys.exit(f"qemu-{machine} is not installed: apt-get install qemu-user-static")
+    return [emulator]
+
+
+def debian_root(name: str, arch: str, suite: str, packages: list[str], work: Path) -> Path:
+    """The packages and what they need, unpacked into a folder."""
+    root = work / f"root-{name}"
+    if (root / "ready").exists():
+        return root
+    sources = Path("/etc/apt/sources.list.d/debian.sources")
+    if not sources.exists():
+        sys.exit("no Debian sources on this machine: a foreign root cannot be made")
+    shutil.rmtree(root, ignore_errors=True)
+    state = work / f"apt-{name}"
+    for folder in ("lists/partial", "cache/archives/partial", "sources"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    first = sources.read_text(encoding="utf-8").split("\n\n")[0]
+    entry = re.sub(r"^Suites:.*$", f"Suites: {suite}", first, flags=re.MULTILINE)
+    (state / "sources" / "x.sources").write_text(re.sub(r"^Components:.*$", "Components: main", entry, flags=re.M) + "\n")
+    (state / "status").write_text("")
+    options = [
+        f"-o{option}"
+        for option in (
+            f"APT::Architecture={arch}", f"APT::Architectures={arch}", f"Dir::Etc::sourceparts={state}/sources",
+            "Dir::Etc::sourcelist=/dev/null", f"Dir::State::Lists={state}/lists", f"Dir::Cache={state}/cache",
+            f"Dir::State::status={state}/status", "Debug::NoLocking=1", "Acquire::Retries=3",
+        )
+    ]  # fmt: skip
+    quiet = {"stdout": subprocess.DEVNULL}
+    subprocess.run(["apt-get", *options, "-qq", "update"], check=True, **quiet)  # type: ignore[call-overload]  # a dict
+    subprocess.run(["apt-get", *options, "-qq", "-y", "--download-only", "--no-install-recommends", "install", *packages],
+                   check=True, **quiet)  # type: ignore[call-overload]  # the same  # fmt: skip
+    for package in (state / "cache" / "archives").glob("*.deb"):
+        subprocess.run(["dpkg", "-x", package, root], check=True)
+    for link in ("lib", "lib64", "bin", "sbin"):
+        if not (root / link).exists() and not (root / link).is_symlink():
+            (root / link).symlink_to(f"usr/{link}")
+    (root / "ready").write_text("")
+    return root
+
+
+def debian_python(
+    target: Target, python: Path, version: str, work: Path
+) -> tuple[list[str | Path], dict[str, str]]:
+    """Debian's own Python for that machine, under qemu."""
+    del python
+    suite = SUITES.get(version)
+    if suite is None:
+        sys.exit(f"no Debian suite at hand brings Python {version[0]}.{version[1:]} for {target.processor}")
+    name = f"python{version[0]}.{version[1:]}"
+    arch = DEBIAN_ARCH[target.processor]
+    root = debian_root(f"{arch}-{suite}", arch, suite, [name, "libstdc++6", "ca-certificates"], work)
+    return [*qemu(target.processor), "-L", root, root / "usr" / "bin" / name], {}
+
+
+# The parts of the standard library that are linked in: built as modules they would look for this machine's headers.
+_STATIC = """*static*
+array arraymodule.c
+math mathmodule.c _math.c
+cmath cmathmodule.c _math.c
+_struct _struct.c
+_random _randommodule.c
+_bisect _bisectmodule.c
+_heapq _heapqmodule.c
+_pickle _pickle.c
+_datetime _datetimemodule.c
+_json _json.c
+_csv _csv.c
+_opcode _opcode.c
+_queue _queuemodule.c
+_contextvars _contextvarsmodule.c
+_asyncio _asynciomodule.c
+_zoneinfo _zoneinfo.c
+_statistics _statisticsmodule.c
+_posixsubprocess _posixsubprocess.c
+select selectmodule.c
+_socket socketmodule.c
+fcntl fcntlmodule.c
+mmap mmapmodule.c
+resource resource.c
+termios termios.c
+grp grpmodule.c
+unicodedata unicodedata.c
+_md5 md5module.c
+_sha1 sha1module.c
+_sha256 sha256module.c
+_sha512 sha512module.c
+_blake2 _blake2/blake2module.c _blake2/blake2b_impl.c _blake2/blake2s_impl.c
+"""
+
+
+def musl_python(
+    target: Target, python: Path, version: str, work: Path
+) -> tuple[list[str | Path], dict[str, str]]:
+    """A Python linked with musl, built from Debian's source package with the same compiler as the wheel.
+
+    No registry carries one. It has no ssl, ctypes, sqlite3 or zlib.
+    """
+    if version != "311":
+        sys.exit("the musl Python is built from Debian's source package of Python 3.11")
+    machine = target.processor
+    loader = debian_root(f"musl-{machine}", DEBIAN_ARCH[machine], "trixie", ["musl"], work)
+    home = work / f"pymusl-{machine}"
+    if not (home / "ready").exists():
+        _build_musl_python(TARGETS[f"{machine}-linux-musl"], python, work, home)
+    start = loader / "usr" / "lib" / f"ld-musl-{machine}.so.1"
+    if not start.exists():
+        start = loader / "lib" / f"ld-musl-{machine}.so.1"
+    return [*qemu(machine), start, home / "bin" / "python3.11"], {"PYTHONHOME": str(home)}
+
+
+def _build_musl_python(target: Target, python: Path, work: Path, home: Path) -> None:
+    source = _python_source(work)
+    folder = work / f"pymusl-build-{target.processor}"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+    tool = tools(work, python)
+    write_toolchain(target, tool, folder / "zig")
+    readelf = folder / "zig" / "readelf"
+    script(readelf, f'#!/bin/sh\nexec readelf "$@"\n')  # noqa: F541 - a template without fields
+    environment = {
+        **os.environ,
+        "CC": str(folder / "zig" / "cc"),
+        "AR": str(folder / "zig" / "ar"),
+        "RANLIB": str(folder / "zig" / "ranlib"),
+        "READELF": str(readelf),
+        # zig links musl programs statically and without -fPIC unless told otherwise, and forbids __DATE__.
+        "LDFLAGS": "-dynamic -rdynamic -pie",
+        "CFLAGS": "-O1 -fPIC -Wno-date-time -Wno-error=date-time",
+    }
+    configure = [
+        source / "configure", "-q", f"--host={target.processor}-unknown-linux-musl", "--build=x86_64-pc-linux-gnu",
+        f"--with-build-python={python}", f"--prefix={home}", "--without-ensurepip", "--disable-test-modules",
+        "--disable-ipv6", "ac_cv_file__dev_ptmx=yes", "ac_cv_file__dev_ptc=no", "ac_cv_buggy_getaddrinfo=no",
+    ]  # fmt: skip
+    log = (work / f"pymusl-{target.processor}.log").open("w")
+    where = {"cwd": folder, "env": environment, "check": True, "stdout": log, "stderr": log}
+    subprocess.run(configure, **where)  # type: ignore[call-overload]  # keywords from a dict
+    config = folder / "pyconfig.h"
+    config.write_text(re.sub(r"#define (HAVE_ZLIB_H|USE_ZLIB_CRC32).*", "", config.read_text()))
+    (folder / "Modules" / "Setup.local").write_text(_STATIC)
+    abi = f"SOABI=cpython-311-{target.processor}-linux-musl"
+    subprocess.run(["make", "-s", "Makefile"], **where)  # type: ignore[call-overload]  # the same
+    subprocess.run(["make", "-s", "-j2", abi, "python"], **where)  # type: ignore[call-overload]  # the same
+    (home / "bin").mkdir(parents=True)
+    shutil.copy2(folder / "python", home / "bin" / "python3.11")
+    shutil.copytree(source / "Lib", home / "lib" / "python3.11", ignore=shutil.ignore_patterns("test", "idlelib"))
+    (home / "lib" / "python3.11" / "lib-dynload").mkdir(exist_ok=True)
+    for data in (folder / "build").glob("lib.*/_sysconfigdata*.py"):
+        shutil.copy2(data, home / "lib" / "python3.11")
+    (home / "ready").write_text("")
+
+
+def _python_source(work: Path) -> Path:
+    state = work / "python-source"
+    done = state / "ready"
+    if not done.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        text = Path("/etc/apt/sources.list.d/debian.sources").read_text(encoding="utf-8").split("\n\n")[0]
+        (state / "sources").mkdir(exist_ok=True)
+        entry = re.sub(r"^Types:.*$", "Types: deb-src", re.sub(r"^Suites:.*$", "Suites: bookworm", text, flags=re.M), flags=re.M)
+        (state / "sources" / "x.sources").write_text(re.sub(r"^Components:.*$", "Components: main", entry, flags=re.M) + "\n")
+        (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        options = [f"-oDir::Etc::sourceparts={state}/sources", "-oDir::Etc::sourcelist=/dev/null",
+                   f"-oDir::State::Lists={state}/lists", "-oDebug::NoLocking=1", "-oAcquire::Retries=3"]  # fmt: skip
+        subprocess.run(["apt-get", *options, "-qq", "update"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["apt-get", *options, "-qq", "source", "--download-only", "python3.11"], cwd=state, check=True,
+                       stdout=subprocess.DEVNULL)  # fmt: skip
+        (archive,) = state.glob("python3.11_*.orig.tar.*")
+        with tarfile.open(archive) as packed:
+            packed.extractall(state / "tree", filter="data")
+        done.write_text("")
+    (source,) = (path for path in (state / "tree").iterdir() if path.is_dir())
+    return source

@@ -1,0 +1,95 @@
+"""Reads a wheel's compiled module: what it needs from the system, and whether its tag tells the truth."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+MAX_BYTES = 3 * 1024 * 1024
+# What a module may be linked with: the C library and the parts of it that older ones keep apart.
+GLIBC_PARTS = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2",
+               "ld-linux-aarch64.so.1", "ld-linux-riscv64-lp64d.so.1"}  # fmt: skip
+COMPILER_PARTS = {"libstdc++.so.6", "libgcc_s.so.1"}
+MUSL_PARTS = {"libc.so"}
+
+
+@dataclass(slots=True)
+class Module:
+    """The facts of one compiled module."""
+
+    machine: str
+    needed: set[str] = field(default_factory=set)
+    # Highest version of each versioned library interface: {"GLIBC": (2, 17)}.
+    versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    undefined: set[str] = field(default_factory=set)
+    exported: set[str] = field(default_factory=set)
+    has_debug: bool = False
+    size: int = 0
+
+
+def read_module(data: bytes) -> Module:
+    """The facts of an ELF file."""
+    elf = ELFFile(io.BytesIO(data))
+    module = Module(elf["e_machine"], size=len(data))
+    for section in elf.iter_sections():
+        if isinstance(section, DynamicSection):
+            module.needed = {tag.needed for tag in section.iter_tags() if tag.entry.d_tag == "DT_NEEDED"}
+        elif isinstance(section, GNUVerNeedSection):
+            for _, entries in section.iter_versions():
+                for entry in entries:
+                    _raise_version(module.versions, entry.name)
+        elif section.name == ".dynsym":
+            for symbol in section.iter_symbols():
+                if symbol.name:
+                    where = module.undefined if symbol["st_shndx"] == "SHN_UNDEF" else module.exported
+                    where.add(symbol.name)
+        elif section.name.startswith(".debug"):
+            module.has_debug = True
+    return module
+
+
+def _raise_version(versions: dict[str, tuple[int, ...]], name: str) -> None:
+    family, _, number = name.partition("_")
+    if re.fullmatch(r"[\d.]+", number):
+        found = tuple(map(int, number.split(".")))
+        versions[family] = max(versions.get(family, (0,)), found)
+
+
+def module_of(wheel: Path) -> bytes:
+    """The compiled module inside of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [item for item in archive.namelist() if re.search(r"/_core\.[^/]*(so|pyd)$", item)]
+        return archive.read(name)
+
+
+def complaints(wheel: Path, *, glibc: tuple[int, int] | None) -> list[str]:
+    """What is wrong with a Linux wheel; an empty list when its tag tells the truth. `glibc` None means musl."""
+    module = read_module(module_of(wheel))
+    out = []
+    if wheel.stat().st_size > MAX_BYTES:
+        out.append(f"the wheel has {wheel.stat().st_size:,} bytes, more than {MAX_BYTES:,}")
+    allowed = MUSL_PARTS if glibc is None else GLIBC_PARTS | COMPILER_PARTS
+    if strangers := module.needed - allowed:
+        out.append(f"it is linked with {', '.join(sorted(strangers))}")
+    asked = module.versions.get("GLIBC")
+    if glibc is None and asked is not None:
+        out.append(f"a musl wheel asks for glibc {'.'.join(map(str, asked))}")
+    if glibc is not None and asked is not None and asked > glibc:
+        out.append(f"it asks for glibc {'.'.join(map(str, asked))}, newer than {'.'.join(map(str, glibc))}")
+    if module.has_debug:
+        out.append("it is not stripped of debug sections")
+    if module.exported - {"PyInit__core"} - {"_init", "_fini", "__bss_start", "_edata", "_end"}:
+        names = sorted(module.exported - {"PyInit__core"})[:5]
+        out.append(f"it exports more than its entry point: {', '.join(names)}")
+    with zipfile.ZipFile(wheel) as archive:
+        bundled = [name for name in archive.namelist() if ".libs/" in name]
+    if bundled:
+        out.append(f"it carries foreign libraries: {', '.join(bundled)}")
+    return out

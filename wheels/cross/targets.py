@@ -1,0 +1,73 @@
+"""The targets that can be cross-built on an x86-64 Linux machine, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One platform: how zig calls it, how wheels call it, and how it can be tried here."""
+
+    name: str
+    zig: str
+    # What CMake calls the system and the processor.
+    system: Literal["Linux", "Windows", "Darwin"]
+    processor: str
+    # The platform tag of the wheel, the ending of the module, and Python's own name of the build host.
+    tag: str
+    suffix: str
+    host: str
+    # Newest glibc that the objects may ask for; None where there is no glibc.
+    glibc: tuple[int, int] | None = None
+    # How the wheel is run here: natively, under qemu, or not at all.
+    runs: Literal["native", "qemu", "no"] = "no"
+    why_not: str = ""
+
+
+def _linux(name: str, zig: str, machine: str, tag: str, *, glibc: tuple[int, int] | None, runs: str) -> Target:
+    libc = "musl" if glibc is None else "gnu"
+    return Target(
+        name=name,
+        zig=zig,
+        system="Linux",
+        processor=machine,
+        tag=f"{tag}_{machine}",
+        suffix=f".cpython-{{version}}-{machine}-linux-{libc}.so",
+        host=f"linux-{machine}",
+        glibc=glibc,
+        runs=runs,  # type: ignore[arg-type]  # one of the three words, below
+    )
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        _linux("x86_64-linux-gnu", "x86_64-linux-gnu.2.17", "x86_64", "manylinux_2_17", glibc=(2, 17), runs="native"),
+        _linux("aarch64-linux-gnu", "aarch64-linux-gnu.2.17", "aarch64", "manylinux_2_17", glibc=(2, 17), runs="qemu"),
+        _linux("x86_64-linux-musl", "x86_64-linux-musl", "x86_64", "musllinux_1_2", glibc=None, runs="native"),
+        _linux("aarch64-linux-musl", "aarch64-linux-musl", "aarch64", "musllinux_1_2", glibc=None, runs="qemu"),
+        _linux("riscv64-linux-gnu", "riscv64-linux-gnu.2.39", "riscv64", "manylinux_2_39", glibc=(2, 39), runs="no"),
+        Target(
+            name="x86_64-windows-gnu",
+            zig="x86_64-windows-gnu",
+            system="Windows",
+            processor="AMD64",
+            tag="win_amd64",
+            suffix=".cp{version}-win_amd64.pyd",
+            host="win-amd64",
+            why_not="users have the MSVC ABI and no registry here carries a Windows Python: compiled, linked, not run",
+        ),
+        Target(
+            name="aarch64-macos",
+            zig="aarch64-macos",
+            system="Darwin",
+            processor="arm64",
+            tag="macosx_11_0_arm64",
+            suffix=".cpython-{version}-darwin.so",
+            host="macosx-11.0-arm64",
+            why_not="no macOS to run it on: compiled and linked, not run",
+        ),
+    )
+}

@@ -1,0 +1,90 @@
+"""A zig toolchain for one target: compiler wrappers, CMake's toolchain file, the environment of the build."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from targets import Target
+
+# zig names CPUs, not architectures, after -march: the extensions are handed to its clang one by one.
+_WRAPPER = """#!/bin/sh
+for a do
+  shift
+  case "$a" in
+    -march=armv8.2-a+*)
+      rest=${{a#-march=armv8.2-a}}; IFS=+
+      for x in $rest; do [ -n "$x" ] && set -- "$@" -Xclang -target-feature -Xclang "+$x"; done
+      unset IFS;;
+    *) set -- "$@" "$a";;
+  esac
+done
+exec {zig} {tool} -target {target} "$@"
+"""
+
+
+def zig_path(python: Path) -> str:
+    """The compiler inside of the `ziglang` package of that environment."""
+    code = "import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def write_toolchain(target: Target, python: Path, folder: Path) -> Path:
+    """The wrappers and the toolchain file in `folder`; the path of that file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    zig = shlex.quote(zig_path(python))
+    for name, tool in (("cc", "cc"), ("c++", "c++")):
+        script(folder / name, _WRAPPER.format(zig=zig, tool=tool, target=target.zig))
+    for name in ("ar", "ranlib"):
+        script(folder / name, f'#!/bin/sh\nexec {zig} {name} "$@"\n')
+    lines = [
+        f"set(CMAKE_SYSTEM_NAME {target.system})",
+        f"set(CMAKE_SYSTEM_PROCESSOR {target.processor})",
+        f"set(CMAKE_C_COMPILER {folder}/cc)",
+        f"set(CMAKE_CXX_COMPILER {folder}/c++)",
+        f'set(CMAKE_AR {folder}/ar CACHE FILEPATH "")',
+        f'set(CMAKE_RANLIB {folder}/ranlib CACHE FILEPATH "")',
+        "set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)",
+    ]
+    file = folder / "toolchain.cmake"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def script(path: Path, text: str) -> None:
+    """An executable file."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+def build_environment(target: Target, toolchain: Path, include: Path, version: str) -> dict[str, str]:
+    """What scikit-build-core and CMake must be told to build for another machine."""
+    suffix = target.suffix.format(version=version)
+    link = "-s" if target.system == "Linux" else ""
+    if target.system == "Darwin":
+        # `-bundle` crashes this linker; the interpreter resolves the symbols when it loads the module.
+        link = "-Wl,-undefined,dynamic_lookup"
+    arguments = [
+        f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
+        f"-DPython_INCLUDE_DIR={include}",
+        f"-DPYTHON_MODULE_EXTENSION={suffix}",
+        f"-DCMAKE_MODULE_LINKER_FLAGS={link}",
+        "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF",
+    ]
+    return {
+        "SETUPTOOLS_EXT_SUFFIX": suffix,
+        "_PYTHON_HOST_PLATFORM": target.host,
+        "CMAKE_ARGS": " ".join(arguments),
+    }
+
+
+def interpreter_facts(python: Path) -> tuple[str, Path]:
+    """The version as in file names ("311") and the folder of the headers."""
+    code = "import sys, sysconfig; print('%d%d' % sys.version_info[:2], sysconfig.get_path('include'))"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    version, _, include = done.stdout.strip().partition(" ")
+    if not (Path(include) / "Python.h").exists():
+        sys.exit(f"{python} has no headers in {include}: install its development package.")
+    return version, Path(include)

@@ -1,0 +1,101 @@
+"""Proves an installed wheel: run it with the Python that has mastra installed, on the platform that it is for.
+
+Imports the package, forces each kernel against a double-precision reference, and runs the parts that need the core.
+Prints what it did; the last line is "smoke: ok". One process, no network, no key, nothing but mastra itself.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import subprocess
+import sys
+from array import array
+
+
+def step(name: str) -> None:
+    """Say what comes."""
+    print(f"- {name}", flush=True)
+
+
+def reference_dot(a: array[float], b: array[float]) -> float:
+    """The meaning of a dot product."""
+    return math.fsum(x * y for x, y in zip(a, b, strict=True))
+
+
+def check_kernel() -> None:
+    """The active kernel against the reference, for lengths around every vector width."""
+    from mastra.native.distance import active_kernel, cosine, dot, l2  # noqa: PLC0415 - the import is part of the proof
+
+    wanted = os.environ.get("MASTRA_KERNEL")
+    name = active_kernel()
+    if wanted and name != wanted:
+        raise SystemExit(f"asked for the kernel {wanted}, got {name}")
+    rng = random.Random(7)
+    for length in (1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100, 257):
+        a = array("f", (rng.uniform(-1, 1) for _ in range(length)))
+        b = array("f", (rng.uniform(-1, 1) for _ in range(length)))
+        size = math.sqrt(reference_dot(a, a) * reference_dot(b, b))
+        close(dot(a, b), reference_dot(a, b), size, f"dot of {length} by {name}")
+        difference = array("f", (x - y for x, y in zip(a, b, strict=True)))
+        close(l2(a, b), reference_dot(difference, difference), size + 1, f"l2 of {length} by {name}")
+        close(cosine(a, b), reference_dot(a, b) / size, 1.0, f"cosine of {length} by {name}")
+
+
+def close(value: float, expected: float, scale: float, what: str) -> None:
+    """Single precision, not more and not less."""
+    if not abs(float(value) - expected) <= 2e-6 * max(scale, 1e-3):
+        raise SystemExit(f"{what}: {value!r} is not {expected!r}")
+
+
+def check_every_kernel() -> None:
+    """Each kernel of this machine, forced in a process of its own."""
+    from mastra.native.distance import active_kernel, kernels  # noqa: PLC0415 - the import is part of the proof
+
+    print(f"kernel: {active_kernel()}")
+    print(f"kernels: {' '.join(kernels())}", flush=True)
+    check_kernel()
+    for name in kernels():
+        environment = {**os.environ, "MASTRA_KERNEL": name}
+        subprocess.run([*interpreter(), __file__, "--kernel"], env=environment, check=True)
+
+
+def interpreter() -> list[str]:
+    """What starts this interpreter: an emulated one cannot start itself, so who runs us says how."""
+    return [part for part in os.environ.get("SMOKE_RUNNER", sys.executable).split("\n") if part]
+
+
+def check_parsers() -> None:
+    """Stream and JSON parsers of the core."""
+    from mastra.native.json import PartialJson  # noqa: PLC0415 - the import is part of the proof
+    from mastra.native.sse import SseParser  # noqa: PLC0415 - the same
+
+    parser = SseParser()
+    events = [event for piece in (b"data: a", b"\n\ndata: b\n", b"\n") for event in parser.feed(piece)]
+    assert [event.data for event in events] == ["a", "b"], events
+    partial = PartialJson()
+    partial.feed('{"a": [1, 2')
+    assert partial.value == {"a": [1, 2]}, partial.value
+
+
+def main() -> None:
+    """Everything, in order."""
+    if "--kernel" in sys.argv:
+        check_kernel()
+        return
+    import mastra  # noqa: PLC0415 - the import is the first proof
+    from mastra.native import build_info  # noqa: PLC0415 - the same
+
+    info = build_info()
+    print(f"mastra {mastra.__version__} on Python {sys.version.split()[0]}: {info}", flush=True)
+    assert info["version"] == mastra.__version__
+    step("kernels against the reference")
+    check_every_kernel()
+    step("parsers")
+    check_parsers()
+    print("smoke: ok")
+
+
+if __name__ == "__main__":
+    main()
