@@ -1,6 +1,6 @@
 """Puts a CycloneDX bill of materials into a wheel (`.dist-info/sboms/`), reproducibly.
 
-    python wheels/sbom.py dist/*.whl
+python wheels/sbom.py dist/*.whl
 """
 
 from __future__ import annotations
@@ -61,9 +61,11 @@ def compiled_in() -> dict[str, str]:
 
 
 def add_to_wheel(path: Path, compiled: dict[str, str]) -> None:
-    """Rewrite the wheel with its bill, and every entry with the same moment and order: the bytes depend on nothing else."""
+    """Rewrite the wheel with its bill, all entries in a fixed order: the bytes depend on their content alone."""
     with zipfile.ZipFile(path) as archive:
-        entries = {item.filename: (archive.read(item), item.external_attr, item.date_time) for item in archive.infolist()}
+        entries = {
+            item.filename: (archive.read(item), item.external_attr, item.date_time) for item in archive.infolist()
+        }
     (info,) = {name.partition("/")[0] for name in entries if name.partition("/")[0].endswith(".dist-info")}
     _, attributes, moment = entries[f"{info}/METADATA"]
     text = json.dumps(bill(entries[f"{info}/METADATA"][0].decode(), compiled), indent=1, sort_keys=True) + "\n"

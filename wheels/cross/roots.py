@@ -47,7 +47,9 @@ def _in_venv(wheel: Path, python: Path, work: Path) -> str:
     venv = work / f"venv-{wheel.name.split('-')[2]}"
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([python, "-m", "venv", venv], check=True)
-    subprocess.run([venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel], check=True)
+    subprocess.run(
+        [venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel], check=True
+    )
     return _kernel([str(venv / "bin/python"), "-P", str(SMOKE)], {})
 
 
@@ -78,29 +80,20 @@ def debian_root(name: str, arch: str, suite: str, packages: list[str], work: Pat
     root = work / f"root-{name}"
     if (root / "ready").exists():
         return root
-    sources = Path("/etc/apt/sources.list.d/debian.sources")
-    if not sources.exists():
-        sys.exit("no Debian sources on this machine: a foreign root cannot be made")
     shutil.rmtree(root, ignore_errors=True)
     state = work / f"apt-{name}"
-    for folder in ("lists/partial", "cache/archives/partial", "sources"):
-        (state / folder).mkdir(parents=True, exist_ok=True)
-    first = sources.read_text(encoding="utf-8").split("\n\n")[0]
-    entry = re.sub(r"^Suites:.*$", f"Suites: {suite}", first, flags=re.MULTILINE)
-    (state / "sources" / "x.sources").write_text(re.sub(r"^Components:.*$", "Components: main", entry, flags=re.M) + "\n")
+    (state / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
     (state / "status").write_text("")
     options = [
-        f"-o{option}"
-        for option in (
-            f"APT::Architecture={arch}", f"APT::Architectures={arch}", f"Dir::Etc::sourceparts={state}/sources",
-            "Dir::Etc::sourcelist=/dev/null", f"Dir::State::Lists={state}/lists", f"Dir::Cache={state}/cache",
-            f"Dir::State::status={state}/status", "Debug::NoLocking=1", "Acquire::Retries=3",
-        )
-    ]  # fmt: skip
-    quiet = {"stdout": subprocess.DEVNULL}
-    subprocess.run(["apt-get", *options, "-qq", "update"], check=True, **quiet)  # type: ignore[call-overload]  # a dict
-    subprocess.run(["apt-get", *options, "-qq", "-y", "--download-only", "--no-install-recommends", "install", *packages],
-                   check=True, **quiet)  # type: ignore[call-overload]  # the same  # fmt: skip
+        *apt_sources(state, suite, "deb"),
+        f"-oAPT::Architecture={arch}",
+        f"-oAPT::Architectures={arch}",
+        f"-oDir::Cache={state}/cache",
+        f"-oDir::State::status={state}/status",
+    ]
+    quietly(["apt-get", *options, "-qq", "update"])
+    install = ["-qq", "-y", "--download-only", "--no-install-recommends", "install"]
+    quietly(["apt-get", *options, *install, *packages])
     for package in (state / "cache" / "archives").glob("*.deb"):
         subprocess.run(["dpkg", "-x", package, root], check=True)
     for link in ("lib", "lib64", "bin", "sbin"):
@@ -110,9 +103,38 @@ def debian_root(name: str, arch: str, suite: str, packages: list[str], work: Pat
     return root
 
 
-def debian_python(
-    target: Target, python: Path, version: str, work: Path
-) -> tuple[list[str | Path], dict[str, str]]:
+def apt_sources(state: Path, suite: str, kind: str) -> list[str]:
+    """Options that let apt look at one Debian suite, with all its state in a folder of ours."""
+    installed = Path("/etc/apt/sources.list.d/debian.sources")
+    if not installed.exists():
+        sys.exit("no Debian sources on this machine: a foreign root cannot be made")
+    entry = installed.read_text(encoding="utf-8").split("\n\n", maxsplit=1)[0]
+    for field, value in (("Types", kind), ("Suites", suite), ("Components", "main")):
+        entry = re.sub(rf"^{field}:.*$", f"{field}: {value}", entry, flags=re.MULTILINE)
+    for folder in ("lists/partial", "sources"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    (state / "sources" / "x.sources").write_text(entry + "\n", encoding="utf-8")
+    places = (
+        f"Dir::Etc::sourceparts={state}/sources",
+        "Dir::Etc::sourcelist=/dev/null",
+        f"Dir::State::Lists={state}/lists",
+    )
+    return [f"-o{option}" for option in (*places, "Debug::NoLocking=1", "Acquire::Retries=3")]
+
+
+def quietly(
+    command: list[str | Path],
+    *,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+    log: Path | None = None,
+) -> None:
+    """Run it; what it says goes to the log, or nowhere."""
+    with (log or Path(os.devnull)).open("a", encoding="utf-8") as output:
+        subprocess.run(command, cwd=cwd, env=environment, stdout=output, stderr=output, check=True)
+
+
+def debian_python(target: Target, python: Path, version: str, work: Path) -> tuple[list[str | Path], dict[str, str]]:
     """Debian's own Python for that machine, under qemu."""
     del python
     suite = SUITES.get(version)
@@ -160,9 +182,7 @@ _blake2 _blake2/blake2module.c _blake2/blake2b_impl.c _blake2/blake2s_impl.c
 """
 
 
-def musl_python(
-    target: Target, python: Path, version: str, work: Path
-) -> tuple[list[str | Path], dict[str, str]]:
+def musl_python(target: Target, python: Path, version: str, work: Path) -> tuple[list[str | Path], dict[str, str]]:
     """A Python linked with musl, built from Debian's source package with the same compiler as the wheel.
 
     No registry carries one. It has no ssl, ctypes, sqlite3 or zlib.
@@ -188,7 +208,7 @@ def _build_musl_python(target: Target, python: Path, work: Path, home: Path) -> 
     tool = tools(work, python)
     write_toolchain(target, tool, folder / "zig")
     readelf = folder / "zig" / "readelf"
-    script(readelf, f'#!/bin/sh\nexec readelf "$@"\n')  # noqa: F541 - a template without fields
+    script(readelf, '#!/bin/sh\nexec readelf "$@"\n')
     environment = {
         **os.environ,
         "CC": str(folder / "zig" / "cc"),
@@ -204,15 +224,14 @@ def _build_musl_python(target: Target, python: Path, work: Path, home: Path) -> 
         f"--with-build-python={python}", f"--prefix={home}", "--without-ensurepip", "--disable-test-modules",
         "--disable-ipv6", "ac_cv_file__dev_ptmx=yes", "ac_cv_file__dev_ptc=no", "ac_cv_buggy_getaddrinfo=no",
     ]  # fmt: skip
-    log = (work / f"pymusl-{target.processor}.log").open("w")
-    where = {"cwd": folder, "env": environment, "check": True, "stdout": log, "stderr": log}
-    subprocess.run(configure, **where)  # type: ignore[call-overload]  # keywords from a dict
+    log = work / f"pymusl-{target.processor}.log"
+    quietly(configure, cwd=folder, environment=environment, log=log)
     config = folder / "pyconfig.h"
     config.write_text(re.sub(r"#define (HAVE_ZLIB_H|USE_ZLIB_CRC32).*", "", config.read_text()))
     (folder / "Modules" / "Setup.local").write_text(_STATIC)
     abi = f"SOABI=cpython-311-{target.processor}-linux-musl"
-    subprocess.run(["make", "-s", "Makefile"], **where)  # type: ignore[call-overload]  # the same
-    subprocess.run(["make", "-s", "-j2", abi, "python"], **where)  # type: ignore[call-overload]  # the same
+    quietly(["make", "-s", "Makefile"], cwd=folder, environment=environment, log=log)
+    quietly(["make", "-s", "-j2", abi, "python"], cwd=folder, environment=environment, log=log)
     (home / "bin").mkdir(parents=True)
     shutil.copy2(folder / "python", home / "bin" / "python3.11")
     shutil.copytree(source / "Lib", home / "lib" / "python3.11", ignore=shutil.ignore_patterns("test", "idlelib"))
@@ -226,17 +245,9 @@ def _python_source(work: Path) -> Path:
     state = work / "python-source"
     done = state / "ready"
     if not done.exists():
-        state.mkdir(parents=True, exist_ok=True)
-        text = Path("/etc/apt/sources.list.d/debian.sources").read_text(encoding="utf-8").split("\n\n")[0]
-        (state / "sources").mkdir(exist_ok=True)
-        entry = re.sub(r"^Types:.*$", "Types: deb-src", re.sub(r"^Suites:.*$", "Suites: bookworm", text, flags=re.M), flags=re.M)
-        (state / "sources" / "x.sources").write_text(re.sub(r"^Components:.*$", "Components: main", entry, flags=re.M) + "\n")
-        (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-        options = [f"-oDir::Etc::sourceparts={state}/sources", "-oDir::Etc::sourcelist=/dev/null",
-                   f"-oDir::State::Lists={state}/lists", "-oDebug::NoLocking=1", "-oAcquire::Retries=3"]  # fmt: skip
-        subprocess.run(["apt-get", *options, "-qq", "update"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["apt-get", *options, "-qq", "source", "--download-only", "python3.11"], cwd=state, check=True,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        options = apt_sources(state, "bookworm", "deb-src")
+        quietly(["apt-get", *options, "-qq", "update"])
+        quietly(["apt-get", *options, "-qq", "source", "--download-only", "python3.11"], cwd=state)
         (archive,) = state.glob("python3.11_*.orig.tar.*")
         with tarfile.open(archive) as packed:
             packed.extractall(state / "tree", filter="data")
