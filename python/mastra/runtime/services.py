@@ -32,6 +32,8 @@ class Services:
     # Work that outlives a request, and what runs emitted, for those who lost the connection.
     background: Background = field(default_factory=Background)
     runs: RunLogs = field(default_factory=RunLogs)
+    # What carries durable workflow runs in this process; made by the first one.
+    workflow_worker: Any = None
     # The registered definitions by id; values are Agent, Workflow, Tool, Scorer, Memory.
     agents: dict[str, Any] = field(default_factory=dict)
     workflows: dict[str, Any] = field(default_factory=dict)

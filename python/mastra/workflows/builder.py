@@ -27,6 +27,7 @@ from mastra.workflows.graph import (
     StepNode,
     definition_hash,
     leaves,
+    shapes,
 )
 from mastra.workflows.mapping import mapping_step
 from mastra.workflows.parts import as_step, is_agent, is_tool
@@ -83,6 +84,7 @@ class Builder(Generic[In, Cur]):
         self.hooks = Hooks(self.state, rules(retries), on_start, on_finish, on_error, on_step_start, on_step_finish)
         self.nodes: tuple[Node, ...] = ()
         self.hash = ""
+        self.shape: list[Any] = []
 
     @property
     def is_committed(self) -> bool:
@@ -107,6 +109,10 @@ class Builder(Generic[In, Cur]):
                     hint="Call .commit() on it first.",
                 )
             return NestedNode(part.id, cast("Any", part))
+        if getattr(part, "__name__", "") == "<lambda>":
+            # By position, so that a recorded run finds it again.
+            count = sum(leaf.id.startswith("step") for leaf in leaves(self.nodes))
+            return StepNode(Step(part, id=f"step_{count}" if count else "step"))
         made = as_step(part)
         if is_agent(part):
             return StepNode(made, "agent", {"id": made.id, "agentId": part.id})
@@ -226,6 +232,7 @@ class Builder(Generic[In, Cur]):
                 raise BadDefinition(f"Workflow {self.id!r} contains itself.")
         check_flow(self)
         self.hash = definition_hash(self.nodes)
+        self.shape = shapes(self.nodes)
         return self
 
     def _infer(self) -> None:

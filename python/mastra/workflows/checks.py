@@ -40,13 +40,12 @@ def check_flow(workflow: Builder[Any, Any]) -> None:
             reason = misfit(given, wanted, {})
             if reason:
                 raise BadDefinition(
-                    f"Workflow {workflow.id!r}: what {before} gives does not fit {name!r}: {reason}.",
+                    f"Workflow {workflow.id!r}: {before} does not fit {name!r}: {reason}.",
                     hint="Change one of the two types, or put a .map(...) between them.",
                 )
         flowing = _gives(node)
-        before = f"step {node.id!r}" if not isinstance(node, ParallelNode | BranchNode | LoopNode | ForeachNode) else (
-            "what came before"
-        )  # fmt: skip
+        many = isinstance(node, ParallelNode | BranchNode | LoopNode | ForeachNode)
+        before = "what came before" if many else f"what step {node.id!r} gives"
     wanted = workflow.output.json_schema if workflow.output is not None else None
     reason = misfit(flowing, wanted, {})
     if reason:
@@ -61,7 +60,7 @@ def _items(flowing: Shape, workflow: str, before: str, name: str) -> Shape:
         return None
     if flowing["type"] != "array":
         raise BadDefinition(
-            f"Workflow {workflow!r}: foreach {name!r} needs a list, but {before} gives {flowing['type']!r}.",
+            f"Workflow {workflow!r}: foreach {name!r} needs a list, but {before} is {flowing['type']!r}.",
             hint="Put a .map(...) before it that makes a list.",
         )
     items = flowing.get("items")

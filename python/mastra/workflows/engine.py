@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import Aborted, StepFailed
+from mastra.errors import Aborted, Conflict, LeaseLost, StepFailed
 from mastra.runtime.clock import SYSTEM_CLOCK
 from mastra.runtime.signals import Bail, Signal, Suspend
 from mastra.types.chunks import Chunk, Origin
 from mastra.types.ids import new_id
 from mastra.types.schema import to_json
-from mastra.workflows import flow
+from mastra.workflows import crashpoints, flow
 from mastra.workflows.attempts import attempt
 from mastra.workflows.chunks import describe_error, facts, result_facts, suspension_facts
 from mastra.workflows.context import StepContext
@@ -63,11 +63,6 @@ class Execution:
         self.feed = feed
         self.per_step = per_step
         self.per_step_done = False
-        # What suspended steps are resumed with, by place.
-        self.answers: dict[str, Any] = {}
-        # Inputs that time travel puts in place of what came before, by place.
-        self.injected: dict[str, Any] = {}
-        self.state_changed = False
         self.now = _system_now if services.clock is SYSTEM_CLOCK else self._clock_now
 
     @property
@@ -134,13 +129,15 @@ class Execution:
                 record.output = step.restore(record.output)
                 record.is_stored = False
             return record.output
-        if key in self.injected:
-            value = self.injected[key]
+        if key in run.injected:
+            value = run.injected[key]
         answer = NOTHING
         if record is not None and record.status == "suspended":
-            answer = self.answers.get(key, NOTHING)
+            answer = run.answers.pop(key, NOTHING)
             if answer is NOTHING:
                 raise Waiting
+        if self.journal is not None and self.journal.is_stale:
+            await self.journal.check()
         record = self._begin(
             record, step, value, scope, key, answer, in_path=in_path, iteration=iteration, is_item=is_item
         )
@@ -156,6 +153,8 @@ class Execution:
                 if answer is not NOTHING:
                     context.resume_data = answer
             if is_plain:
+                if self.journal is not None:
+                    crashpoints.reach("before-effect")
                 if context is None:
                     output = step.execute(given) if step.takes_input else step.execute()
                 else:
@@ -173,14 +172,22 @@ class Execution:
             record.output = step.give(signal.result) if step.output is None else to_json(signal.result)
             await self._succeeded(step, record, context, is_item=is_item, is_last=False)
             raise Bail(record.output) from None
-        except (Aborted, Signal):
+        except (Aborted, LeaseLost, Signal):
             raise
         except Exception as error:
             await self._failed(record, error, is_item=is_item)
             raise StepFailed(
                 f"Step {record.id!r} failed: {error}", run_id=run.run_id, step=record.id, hint=""
             ) from error
-        await self._succeeded(step, record, context, is_item=is_item, is_last=is_last)
+        try:
+            await self._succeeded(step, record, context, is_item=is_item, is_last=is_last)
+        except Conflict as error:
+            # A precondition among the step's own effects: nothing of the step was written.
+            record.output = None
+            await self._failed(record, error, is_item=is_item)
+            raise StepFailed(
+                f"Step {record.id!r} failed: {error}", run_id=run.run_id, step=record.id, hint=""
+            ) from error
         return record.output
 
     def _begin(
@@ -307,7 +314,7 @@ class Execution:
         """Return when the moment of `record` has come, never before."""
         moment = record.wake_at or 0
         while (left := moment - self.now()) > 0:
-            if self.journal is not None:
+            if self.journal is not None and self.feed is None:
                 self.journal.may_park(left)
             await self.services.clock.sleep(left / 1000)
 
@@ -320,9 +327,9 @@ class Execution:
             left = None if record.wake_at is None else (record.wake_at - self.now()) / 1000
             if left is not None and left <= 0:
                 return None
-            if self.journal is not None:
+            if self.journal is not None and self.feed is None:
                 self.journal.may_park(None if left is None else left * 1000)
-            await self.inbox.wait(name, left)
+            await self.inbox.wait(self.services.clock, left)
 
     # ------------------------------------------------------------ what steps ask for
 
@@ -330,7 +337,6 @@ class Execution:
         """Replace the run's state; it is stored with the next record."""
         schema = self.hooks.state
         self.run.state = schema.validate(to_json(value)) if schema is not None else to_json(value)
-        self.state_changed = True
 
     def scope_input(self, scope: str) -> Any:
         """What the workflow at a place was given."""

@@ -121,8 +121,8 @@ async def run_nested(
             record.output = inner.restore(record.output)
             record.is_stored = False
         return record.output
-    if key in execution.injected:
-        value = execution.injected[key]
+    if key in run.injected:
+        value = run.injected[key]
     if record is None:
         record = StepRecord(f"{scope.wire}{node.id}", key, value, execution.now())
         record.is_container = True

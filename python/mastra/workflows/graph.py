@@ -196,7 +196,12 @@ def source(function: Any) -> str:
 
 def definition_hash(nodes: Sequence[Node]) -> str:
     """Names the structure: ids, kinds and order; not the code inside of steps, which may be mended freely."""
-    return hashlib.sha256(dumps([_shape(node) for node in nodes]).encode()).hexdigest()[:16]
+    return hashlib.sha256(dumps(shapes(nodes)).encode()).hexdigest()[:16]
+
+
+def shapes(nodes: Sequence[Node]) -> list[Any]:
+    """The structure as JSON: what the hash is made of."""
+    return [_shape(node) for node in nodes]
 
 
 def _shape(node: Node) -> Any:

@@ -1,10 +1,19 @@
-"""Events that were sent to a run and wait to be taken."""
+"""Events that were sent to a run and wait to be taken: in memory, or in storage in the order they were accepted."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mastra.errors import Conflict, InvalidInput, RunMissing
+from mastra.types.records import Expect, Operation, Order, Put
+from mastra.workflows.records import FINAL
+from mastra.workflows.tables import EVENTS, INBOXES, RUNS
+
+if TYPE_CHECKING:
+    from mastra.ports.storage import Storage
+    from mastra.runtime.clock import Clock
 
 
 class RunEvent(NamedTuple):
@@ -18,9 +27,12 @@ class RunEvent(NamedTuple):
 class Inbox:
     """The events of one run in this process: kept in order, taken once."""
 
+    # How long a wait may last before it looks again; None: until the bell rings.
+    look_again_s: float | None = None
+
     def __init__(self) -> None:
         self._kept: dict[str, deque[RunEvent]] = {}
-        self._bell = asyncio.Event()
+        self._bell: asyncio.Event | None = None
 
     async def put(self, name: str, data: Any) -> None:
         """Accept an event."""
@@ -34,13 +46,78 @@ class Inbox:
 
     def ring(self) -> None:
         """Wake whoever waits: something may have come."""
-        self._bell.set()
-        self._bell = asyncio.Event()
+        if self._bell is not None:
+            self._bell.set()
+            self._bell = None
 
-    async def wait(self, name: str, seconds: float | None) -> None:  # noqa: ARG002 - one bell serves all names
+    async def wait(self, clock: Clock, seconds: float | None) -> None:
         """Return when something may have come, or after `seconds`."""
+        if self._bell is None:
+            self._bell = asyncio.Event()
+        bell = asyncio.ensure_future(self._bell.wait())
+        limits = [one for one in (seconds, self.look_again_s) if one is not None]
+        waits: set[asyncio.Future[Any]] = {bell}
+        if limits:
+            waits.add(asyncio.ensure_future(clock.sleep(min(limits))))
         try:
-            async with asyncio.timeout(seconds):
-                await self._bell.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
+
+class StoredInbox(Inbox):
+    """The events of one run in storage. Taking one is part of the write that records what it led to."""
+
+    look_again_s = 0.5
+
+    def __init__(self, storage: Storage, run: str) -> None:
+        super().__init__()
+        self.storage = storage
+        self.run = run
+        # Taken in this pass and not yet deleted by a record: not to be seen again by a wait beside it.
+        self._taken: set[str] = set()
+
+    async def put(self, name: str, data: Any) -> None:
+        """Store an event; `RunMissing` or `InvalidInput` when the run takes none."""
+        await send(self.storage, self.run, name, data)
+        self.ring()
+
+    async def next(self, name: str) -> RunEvent | None:
+        """The oldest event of this name that is not taken."""
+        page = await self.storage.scan(
+            EVENTS, {"inbox": f"{self.run}/{name}"}, order=Order("n"), limit=len(self._taken) + 1
+        )
+        for row in page.records:
+            if row.key not in self._taken:
+                self._taken.add(row.key)
+                return RunEvent(name, row.value["data"], row.key)
+        return None
+
+
+async def send(storage: Storage, run: str, name: str, data: Any, *, now: int | None = None) -> bool:
+    """Store an event for a run behind those that are there; True when the run must be woken by a worker."""
+    inbox = f"{run}/{name}"
+    while True:
+        row = await storage.get(RUNS, run)
+        if row is None:
+            raise RunMissing(f"Workflow run {run.partition('/')[2]!r} not found.", run_id=run.partition("/")[2])
+        if row["status"] in FINAL:
+            raise InvalidInput(f"Run {row['runId']!r} has ended as {row['status']}; it takes no events.")
+        head = await storage.get(INBOXES, inbox)
+        n = head["n"] + 1 if head else 1
+        batch: list[Operation] = [
+            Expect(INBOXES, inbox, {"n": head["n"]} if head else None), Put(INBOXES, inbox, {"n": n, "run": run}),
+            Put(EVENTS, f"{inbox}/{n:010d}", {"inbox": inbox, "n": n, "run": run, "name": name, "data": data}),
+        ]  # fmt: skip
+        parked = row["status"] == "waiting" and row["owner"] is None
+        if parked:
+            # Nobody carries the run: whoever looks next finds it due.
+            batch += [Expect(RUNS, run, {"rev": row["rev"]}), Put(RUNS, run, {**row, "wakeAt": now or 0})]
+        else:
+            batch.append(Expect(RUNS, run, {"rev": row["rev"]}))
+        try:
+            await storage.write(batch)
+        except Conflict:
+            continue
+        return parked

@@ -1,76 +1,326 @@
-"""What the engine writes down while it works, so that a run survives its process."""
+"""The journal of one run: what its owner appends, each append fenced by the run's token and whole or not at all."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from mastra.errors import Conflict, LeaseLost, StorageUnavailable
+from mastra.types.records import Delete, Expect, Operation, Put
+from mastra.types.schema import to_json
+from mastra.workflows import crashpoints
+from mastra.workflows.history import is_source, keep, snapshot_entry, step_entry
+from mastra.workflows.records import FINAL, RunState, StepRecord
+from mastra.workflows.stops import Parked
+from mastra.workflows.tables import EVENTS, JOURNAL, RUNS, entry_key, run_key
 
 if TYPE_CHECKING:
-    from mastra.types.records import Operation
-    from mastra.workflows.inbox import Inbox
-    from mastra.workflows.records import RunState, StepRecord
-    from mastra.workflows.run import Run
+    from mastra.workflows.inbox import StoredInbox
+    from mastra.workflows.worker import Worker
+
+_TRIES = 5
+_ABSENT: Any = object()
 
 
-class Journal(Protocol):
-    """The records of one run, appended by its one owner."""
+class _Append:
+    """Entries that belong together, and whoever waits for them."""
 
-    inbox: Inbox
-    after_flush: list[Callable[[], None]]
+    __slots__ = ("done", "entries", "more")
+
+    def __init__(self, entries: list[dict[str, Any]], more: list[Operation]) -> None:
+        self.entries = entries
+        self.more = more
+        self.done: asyncio.Future[None] | None = None
+
+
+class Journal:
+    """Appends to one run. Appends that come while one is being written are written together after it."""
+
+    def __init__(self, worker: Worker, state: RunState, inbox: StoredInbox) -> None:
+        self.worker = worker
+        self.storage = worker.storage
+        self.state = state
+        self.key = run_key(state.workflow_id, state.run_id)
+        self.inbox = inbox
+        # The run's row as this owner wrote or read it last.
+        self.row: dict[str, Any] = {}
+        self.seq = 0
+        self.after_flush: list[Callable[[], None]] = []
+        self._deferred: list[dict[str, Any]] = []
+        self._deferred_more: list[Operation] = []
+        self._decisions: list[tuple[str, Any]] = []
+        self._state_seen: Any = None
+        self._source: Any = _ABSENT
+        self._waiting: list[_Append] = []
+        self._is_writing = False
 
     @property
     def has_deferred(self) -> bool:
         """Whether records wait for the next write."""
-        ...
+        return bool(self._deferred)
+
+    @property
+    def token(self) -> int:
+        """The fencing token: who has an older one writes nothing."""
+        return int(self.row.get("token", 0))
+
+    # ------------------------------------------------------------ the run's row
+
+    def new_row(self, **changes: Any) -> dict[str, Any]:
+        """The row with changes and a new revision."""
+        row = {**self.row, **changes, "rev": os.urandom(8).hex(), "updatedAt": self.worker.now(), "seq": self.seq}
+        row["status"] = changes.get("status", self.state.status)
+        return row
+
+    def put_row(self, row: dict[str, Any]) -> Operation:
+        """The write of a row."""
+        return Put(RUNS, self.key, row)
 
     async def begin(self, run: RunState) -> bool:
-        """Write the run; False when another start wrote it first."""
-        ...
+        """Write the run before its first effect; False when another start wrote it first."""
+        await self.worker.ensure()
+        more: list[Operation] = []
+        entry: dict[str, Any] = {
+            "kind": "start", "input": keep(self.key, to_json(run.input), more), "hash": run.hash,
+            "shape": run.shape, "requestContext": run.request_values, "state": to_json(run.state),
+        }  # fmt: skip
+        known = dict(self.row)
+        self.row = {
+            "workflow": run.workflow_id, "runId": run.run_id, "resourceId": run.resource_id, "hash": run.hash,
+            "createdAt": run.created_at, "token": known.get("token", 0) + 1, "owner": self.worker.id,
+            "wakeAt": None, "notify": None, "recoveries": 0, "suspended": [],
+        }  # fmt: skip
+        self.seq = 1
+        row = self.new_row(status="running")
+        expect = Expect(RUNS, self.key, {"rev": known["rev"]} if known else None)
+        try:
+            await self.storage.write([expect, self.put_row(row), Put(JOURNAL, entry_key(self.key, 0), entry), *more])
+        except Conflict:
+            self.row, self.seq = known, 0
+            return False
+        self.row = row
+        self._state_seen = run.state
+        self._source = run.input
+        return True
+
+    async def register(self, run: RunState) -> None:
+        """Write a run that is created and not started, so that its id is known everywhere."""
+        self.row = {
+            "workflow": run.workflow_id, "runId": run.run_id, "resourceId": run.resource_id, "hash": run.hash,
+            "createdAt": run.created_at, "token": 0, "owner": None, "wakeAt": None, "notify": None,
+            "recoveries": 0, "suspended": [],
+        }  # fmt: skip
+        row = self.new_row(status="pending")
+        await self.storage.write([Expect(RUNS, self.key, None), self.put_row(row)])
+        self.row = row
+
+    async def claim(self, entry: dict[str, Any] | None, more: Sequence[Operation] = (), **changes: Any) -> None:
+        """Become the run's owner, by compare-and-set on its row; `Conflict` when somebody was faster."""
+        await self.worker.ensure()
+        appended: list[Operation] = []
+        if entry is not None:
+            appended.append(Put(JOURNAL, entry_key(self.key, self.seq), entry))
+            self.seq += 1
+        changes = {"owner": self.worker.id, "wakeAt": None, "notify": None, **changes}
+        row = self.new_row(token=self.token + 1, **changes)
+        try:
+            await self.storage.write(
+                [Expect(RUNS, self.key, {"rev": self.row["rev"]}), self.put_row(row), *appended, *more]
+            )
+        except Conflict:
+            self.seq -= len(appended)
+            raise
+        self.row = row
+        self._state_seen = self.state.state
+        self._source = _ABSENT
+
+    async def suspended_row(self, run: RunState) -> None:
+        """Let go of the run: it waits for somebody, was paused, or has ended."""
+        waits = [{"key": one.key, "id": one.id, "label": one.label} for one in run.suspended]
+        entries: list[dict[str, Any]] = []
+        more: list[Operation] = []
+        if run.status in FINAL:
+            entry: dict[str, Any] = {"kind": "finish", "status": run.status}
+            if run.status == "success":
+                entry["result"] = keep(self.key, to_json(run.result), more)
+            if run.error is not None:
+                entry["error"] = run.error
+            if any(run.usage.values()):
+                entry["usage"] = run.usage
+            entries, waits = [entry], []
+        await self._append(entries, more, row={"owner": None, "wakeAt": None, "suspended": waits})
+
+    async def finish(self, run: RunState) -> None:
+        """Commit how the run stands at the end of a pass."""
+        if run.status != "waiting":
+            await self.suspended_row(run)
+
+    # ------------------------------------------------------------ records
 
     async def step(self, record: StepRecord, effects: Sequence[Operation] | None, event: Any = None) -> None:
-        """Commit a result, what it changed, and the event it consumed."""
-        ...
+        """Commit a result together with what the step changed and the event it consumed."""
+        crashpoints.reach("before-record")
+        more = list(effects) if effects else []
+        if event is not None and event.key:
+            more += [Expect(EVENTS, event.key, {}), Delete(EVENTS, event.key)]
+        await self._append([self._entry(record, more)], more, alone=bool(effects))
+        crashpoints.reach("after-record")
+
+    def _entry(self, record: StepRecord, more: list[Operation]) -> dict[str, Any]:
+        entry = step_entry(self.key, record, record.payload is self._source, more)
+        if self._decisions:
+            entry["decisions"], self._decisions = self._decisions, []
+        if self.state.state is not self._state_seen:
+            self._state_seen = self.state.state
+            entry["state"] = self.state.state
+        if is_source(record):
+            self._source = record.output
+        return entry
 
     async def waiting(self, record: StepRecord) -> None:
-        """Commit that a wait began."""
-        ...
+        """Commit that a wait began, and when it is due."""
+        more: list[Operation] = []
+        await self._append([self._entry(record, more)], more, row={"status": "waiting"})
 
     async def retrying(self, record: StepRecord, error: Exception) -> None:
         """Commit that a try failed and when the next one is due."""
-        ...
+        more: list[Operation] = []
+        entry = self._entry(record, more)
+        entry["lastError"] = {"message": str(error)[:2000], "name": type(error).__name__}
+        await self._append([entry], more)
 
     def defer(self, record: StepRecord) -> None:
-        """Write this record with the next commit."""
-        ...
+        """Write this record with the next append, which follows at once."""
+        self._deferred.append(self._entry(record, self._deferred_more))
 
     def decided(self, key: str, decision: Any) -> None:
-        """Write this decision with the next commit."""
-        ...
+        """Write this decision with the next append."""
+        self._decisions.append((key, decision))
 
     def may_park(self, milliseconds: float | None) -> None:
-        """Leave by `Parked` when the wait is long."""
-        ...
+        """Leave by `Parked` when the wait is long: the run then costs a row and no memory."""
+        if milliseconds is None or milliseconds > self.worker.park_after_s * 1000:
+            raise Parked
 
-    async def resume(self, run: RunState, answers: dict[str, Any]) -> None:
-        """Claim the suspension: one caller wins."""
-        ...
+    async def park(self, due: int | None) -> None:
+        """Let go of a run that waits long; any worker takes it up when it is due."""
+        self.state.status = "waiting"
+        await self._append([], [], row={"owner": None, "wakeAt": due, "status": "waiting"})
+        if due is not None:
+            self.worker.expects(due)
 
     async def travel(self, run: RunState) -> None:
-        """Commit the rewritten past."""
-        ...
+        """Commit a rewritten past and become the owner of the run."""
+        more: list[Operation] = []
+        await self.claim(snapshot_entry(self.key, run, more), more, status="running", suspended=[])
 
-    async def cancel(self, run: RunState) -> bool:
-        """Commit the cancellation; False when the run had ended."""
-        ...
+    # ------------------------------------------------------------ writing
 
-    async def finish(self, run: RunState) -> None:
-        """Commit how the run stands."""
-        ...
+    @property
+    def is_stale(self) -> bool:
+        """Whether this process may have lost its runs: its lease ran out before it was renewed."""
+        return self.worker.lease_is_over
 
-    async def refresh(self, run: Run[Any, Any]) -> None:
-        """Read what other processes wrote."""
-        ...
+    async def check(self) -> None:
+        """`LeaseLost` when somebody else owns the run by now."""
+        row = await self.storage.get(RUNS, self.key)
+        if row is None or row["token"] != self.token:
+            raise self._lost()
 
-    async def settled(self, run: Run[Any, Any]) -> None:
-        """Wait until the run ends or waits for somebody."""
-        ...
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(
+            f"Run {self.state.run_id!r} is owned by another worker now.", run_id=self.state.run_id, hint=""
+        )
+
+    async def _append(
+        self,
+        entries: list[dict[str, Any]],
+        more: list[Operation],
+        *,
+        row: dict[str, Any] | None = None,
+        alone: bool = False,
+    ) -> None:
+        if self._deferred:
+            entries = [*self._deferred, *entries]
+            more = [*self._deferred_more, *more]
+            self._deferred, self._deferred_more = [], []
+        append = _Append(entries, more)
+        if self._is_writing:
+            append.done = asyncio.get_running_loop().create_future()
+            self._waiting.append(append)
+            await append.done
+            if row is not None:
+                await self._write([], row)
+            return
+        self._is_writing = True
+        try:
+            await self._write([append], row, alone=alone)
+            while self._waiting:
+                group, self._waiting = self._waiting, []
+                await self._write_group(group)
+        finally:
+            self._is_writing = False
+            self._fail_waiting()
+        if self.after_flush:
+            calls, self.after_flush = self.after_flush, []
+            for call in calls:
+                call()
+
+    async def _write_group(self, group: list[_Append]) -> None:
+        try:
+            await self._write(group, None)
+        except BaseException as error:
+            for one in group:
+                if one.done is not None and not one.done.done():
+                    one.done.set_exception(error if isinstance(error, Exception) else self._lost())
+            if not isinstance(error, Exception):
+                raise
+            return
+        for one in group:
+            if one.done is not None and not one.done.done():
+                one.done.set_result(None)
+
+    def _fail_waiting(self) -> None:
+        left, self._waiting = self._waiting, []
+        for one in left:
+            if one.done is not None and not one.done.done():
+                one.done.set_exception(self._lost())
+
+    async def _write(self, group: list[_Append], row: dict[str, Any] | None, *, alone: bool = False) -> None:
+        batch: list[Operation] = [Expect(RUNS, self.key, {"token": self.token})]
+        count = 0
+        for append in group:
+            for entry in append.entries:
+                batch.append(Put(JOURNAL, entry_key(self.key, self.seq + count), entry))
+                count += 1
+            batch.extend(append.more)
+        changed: dict[str, Any] | None = None
+        if row is not None:
+            changed = self.new_row(**row)
+            changed["seq"] = self.seq + count
+            batch.append(self.put_row(changed))
+        await self._durably(batch, alone=alone)
+        self.seq += count
+        if changed is not None:
+            self.row = changed
+
+    async def _durably(self, batch: list[Operation], *, alone: bool) -> None:
+        # The same batch again is the same write: its keys are numbered, its row is the owner's.
+        for attempt in range(_TRIES):
+            try:
+                crashpoints.reach("before-commit")
+                await self.storage.write(batch)
+                crashpoints.reach("after-commit")
+            except Conflict:
+                row = await self.storage.get(RUNS, self.key)
+                if alone and row is not None and row["token"] == self.token:
+                    raise  # a precondition of the step's own effects
+                raise self._lost() from None
+            except StorageUnavailable:
+                if attempt == _TRIES - 1:
+                    raise
+                await self.worker.clock.sleep(0.05 * 2**attempt)
+            else:
+                return

@@ -77,6 +77,7 @@ class RunState:
     """A run: what it was given, how it stands, and the records of its steps."""
 
     __slots__ = (
+        "answers",
         "cause",
         "created_at",
         "decisions",
@@ -84,6 +85,7 @@ class RunState:
         "error",
         "hash",
         "initial_state",
+        "injected",
         "input",
         "loops",
         "patches",
@@ -94,6 +96,7 @@ class RunState:
         "result",
         "run_id",
         "scopes",
+        "shape",
         "state",
         "status",
         "steps",
@@ -123,8 +126,13 @@ class RunState:
         self.path: list[str] = []
         # Conditions that were decided, by place.
         self.decisions: dict[str, Any] = {}
+        # The structure of the definition it was started with.
+        self.shape: list[Any] | None = None
         # The inputs of nested workflows, by place.
         self.scopes: dict[str, Any] = {}
+        # What waiting steps are resumed with, and inputs that time travel put in place, by place.
+        self.answers: dict[str, Any] = {}
+        self.injected: dict[str, Any] = {}
         # How far a loop got, by the place of its step.
         self.loops: dict[str, int] = {}
         # Counts the times somebody travelled back: a step that runs again on purpose has another key.

@@ -28,9 +28,9 @@ def _steps(run: RunState) -> dict[str, Any]:
     return {name: one.to_wire() for name, one in list(run.steps.items())}
 
 
-def matches_dates(run: RunState, from_date: Any, to_date: Any) -> bool:
+def matches_dates(created_at: int, from_date: Any, to_date: Any) -> bool:
     """Whether the run was created in this period."""
-    created = run.created_at / 1000
+    created = created_at / 1000
     if from_date is not None and created < from_wire(from_date, "from_date").timestamp():
         return False
     return to_date is None or created <= from_wire(to_date, "to_date").timestamp()

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mastra.errors import BadDefinition, InvalidInput, RunMissing
+from mastra.errors import BadDefinition, InvalidInput
 from mastra.runtime.services import Services
-from mastra.types.ids import check_id, new_id
+from mastra.types.ids import check_id
 from mastra.types.json import dumps
 from mastra.types.schema import to_json
 from mastra.workflows.builder import Builder
 from mastra.workflows.graph import MapNode, NestedNode, StepNode, leaves, mermaid, serialise
-from mastra.workflows.records import FINAL, RunState
 from mastra.workflows.run import Run
+from mastra.workflows.runs import LocalRuns, StoredRuns
 
 if TYPE_CHECKING:
+    from mastra.workflows.changes import Migration
     from mastra.workflows.step import Step
 
 In = TypeVar("In")
 Cur = TypeVar("Cur")
 
-# Finished runs without storage are forgotten, oldest first, beyond this many.
-KEPT_RUNS = 1_000
-
 
 class Workflow(Builder[In, Cur]):
     """Steps in an order. Built once, immutable after `commit()`, carried any number of times at once."""
 
-    def __init__(self, id: str, **options: Any) -> None:
+    def __init__(
+        self,
+        id: str,
+        *,
+        durable: bool = True,
+        versions: Sequence[Workflow[Any, Any]] = (),
+        migrate: Callable[[Migration], Any] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(id, **options)
         self.services = Services()
-        self._runs: OrderedDict[str, Run[Any, Any]] = OrderedDict()
+        # Without it runs stay in the process even when the application has a storage.
+        self.is_durable = durable
+        # Definitions that were deployed before, for the runs they began.
+        self.versions = tuple(versions)
+        self.migrate = migrate
+        self._runs: LocalRuns | StoredRuns | None = None
 
     def __repr__(self) -> str:
         return f"Workflow({self.id!r}, {len(self.nodes)} nodes)"
@@ -41,6 +51,9 @@ class Workflow(Builder[In, Cur]):
     def bind(self, services: Services) -> None:
         """Take the application's storage, clock, tracer and registered parts."""
         self.services = services
+        self._runs = None
+        if self.is_durable and services.storage is not None and self.is_committed:
+            self._runs = StoredRuns(self)
 
     @property
     def compensating(self) -> list[Step[Any, Any]]:
@@ -52,41 +65,33 @@ class Workflow(Builder[In, Cur]):
         made = copy.copy(self)
         made.id = check_id(id, "workflow id")
         made.hash = ""
-        made._runs = OrderedDict()  # noqa: SLF001 - the same class
+        made._runs = None  # noqa: SLF001 - the same class
         return made
 
     # ------------------------------------------------------------ runs
 
-    async def create_run(self, run_id: str | None = None, *, resource: str | None = None) -> Run[In, Cur]:
-        """A run that is not started yet; with an id that is known, that run."""
+    @property
+    def runs(self) -> LocalRuns | StoredRuns:
+        """Where its runs are kept."""
+        if self._runs is None:
+            stored = self.is_durable and self.services.storage is not None
+            self._runs = StoredRuns(self) if stored else LocalRuns(self)
+        return self._runs
+
+    async def create_run(
+        self, run_id: str | None = None, *, resource: str | None = None, persist: bool = False
+    ) -> Run[In, Cur]:
+        """A run that is not started yet; with an id that is known, that run.
+
+        `persist` writes it down at once, so that its id is known to every process before it starts.
+        """
         if not self.is_committed:
             raise BadDefinition(f"Workflow {self.id!r} is not committed.", hint="Call .commit() at its end.")
-        if run_id is None:
-            run_id = new_id()
-        else:
-            check_id(run_id, "run id")
-            known = self._runs.get(run_id)
-            if known is not None:
-                return known
-        clock = self.services.clock
-        run = Run(self, RunState(self.id, run_id, resource, self.hash, int(clock.now().timestamp() * 1000)))
-        self._keep(run)
-        return run
-
-    def _keep(self, run: Run[Any, Any]) -> None:
-        self._runs[run.run_id] = run
-        if len(self._runs) > KEPT_RUNS:
-            for name, one in self._runs.items():
-                if one.status in FINAL or one.status == "pending":
-                    del self._runs[name]
-                    return
+        return await self.runs.create(run_id, resource, persist=persist)
 
     async def get_run(self, run_id: str) -> Run[In, Cur]:
         """A run by its id; `RunMissing` when there is none."""
-        run = self._runs.get(run_id)
-        if run is None:
-            raise RunMissing(f"Workflow run {run_id!r} not found.", run_id=run_id)
-        return run
+        return await self.runs.get(run_id)
 
     async def list_runs(
         self,
@@ -101,34 +106,24 @@ class Workflow(Builder[In, Cur]):
         """Runs, newest first, as `{"runs": [...], "total": n}` of the wire."""
         if page < 0 or per_page < 1:
             raise InvalidInput("page is zero or more and per_page at least one.")
-        from mastra.workflows.snapshots import list_entry, matches_dates  # noqa: PLC0415 - only readers need it
-
-        found = [
-            one for one in reversed(self._runs.values())
-            if (status is None or one.status == status)
-            and (resource is None or one.state.resource_id == resource)
-            and matches_dates(one.state, from_date, to_date)
-        ]  # fmt: skip
-        shown = found[page * per_page : (page + 1) * per_page]
-        return {"runs": [list_entry(one.state, self) for one in shown], "total": len(found)}
+        shown, total = await self.runs.page(status, resource, (from_date, to_date), page * per_page, per_page)
+        return {"runs": shown, "total": total}
 
     async def count_runs(self, status: str) -> int:
         """How many runs stand like this."""
-        return sum(one.status == status for one in self._runs.values())
+        return await self.runs.count(status)
 
     async def delete_run(self, run_id: str) -> None:
-        """Forget a run and all its records."""
-        run = await self.get_run(run_id)
-        await run.cancel()
-        self._runs.pop(run_id, None)
+        """Stop a run and forget all its records."""
+        await self.runs.delete(run_id)
 
     async def send_event(self, run_id: str, name: str, data: Any = None) -> None:
         """Give a run an event; it is kept until the run takes it."""
-        check_id(name, "event name")
-        run = await self.get_run(run_id)
-        if run.status in FINAL:
-            raise InvalidInput(f"Run {run_id!r} has ended as {run.status}; it takes no events.")
-        await run.inbox.put(name, to_json(data))
+        await self.runs.send(run_id, check_id(name, "event name"), data)
+
+    async def take_over(self, row: dict[str, Any]) -> bool:
+        """Carry on a stored run that nobody carries; for the worker."""
+        return isinstance(self.runs, StoredRuns) and await self.runs.take_over(row)
 
     # ------------------------------------------------------------ descriptions
 
