@@ -44,8 +44,9 @@ def check_flow(workflow: Builder[Any, Any]) -> None:
                     hint="Change one of the two types, or put a .map(...) between them.",
                 )
         flowing = _gives(node)
-        many = isinstance(node, ParallelNode | BranchNode | LoopNode | ForeachNode)
-        before = "what came before" if many else f"what step {node.id!r} gives"
+        before = "what came before"
+        if isinstance(node, StepNode | MapNode | NestedNode | EventNode):
+            before = f"what step {node.id!r} gives"
     wanted = workflow.output.json_schema if workflow.output is not None else None
     reason = misfit(flowing, wanted, {})
     if reason:

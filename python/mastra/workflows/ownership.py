@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import Conflict, HistoryMismatch, RunMissing
@@ -74,10 +75,10 @@ async def refresh(run: Carrier[Any, Any]) -> None:
     run.adopt(fresh)
 
 
-async def take_over(workflow: Workflow[Any, Any], worker: Worker, row: dict[str, Any]) -> bool:
+async def take_over(
+    workflow: Workflow[Any, Any], worker: Worker, row: dict[str, Any], make: Callable[..., Carrier[Any, Any]]
+) -> bool:
     """Own a run that nobody carries and carry it on; False when somebody else was faster."""
-    from mastra.workflows.run import Run as Handle  # noqa: PLC0415 - runs import this module
-
     state = state_of(row)
     journal = new_journal(worker, state)
     journal.row = row
@@ -91,7 +92,7 @@ async def take_over(workflow: Workflow[Any, Any], worker: Worker, row: dict[str,
         return False
     await rebuild(journal)
     state.status = "running"
-    run: Carrier[Any, Any] = Handle(workflow, state, journal)
+    run: Carrier[Any, Any] = make(workflow, state, journal)
     if canceled:
         await run.end("canceled")
         return True
@@ -144,7 +145,7 @@ async def cancel_stored(run: Carrier[Any, Any]) -> None:
             await here.cancel()
             continue
         if row["owner"] is None:
-            if await take_over(run.workflow, worker, {**row, "cancel": True}):
+            if await take_over(run.workflow, worker, {**row, "cancel": True}, type(run)):
                 await refresh(run)
                 return
             continue

@@ -180,7 +180,7 @@ class StoredRuns:
 
     async def take_over(self, row: dict[str, Any]) -> bool:
         """Carry on a run that nobody carries."""
-        return await take_over(self.workflow, self.worker, row)
+        return await take_over(self.workflow, self.worker, row, Run)
 
 
 def fresh(workflow: Workflow[Any, Any], run_id: str | None, resource: str | None) -> RunState:
