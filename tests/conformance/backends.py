@@ -34,6 +34,7 @@ def storage_at(url: str) -> StorageFactory:
 STORAGES = [
     pytest.param(storage_at("memory:"), id="memory"),
     pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
+    pytest.param(storage_at("postgres://postgres@127.0.0.1/test?schema=mastra_contract"), id="postgres", marks=pytest.mark.service),
 ]
 
 

@@ -15,7 +15,7 @@ class Table:
 
     An entry of `indexes` is a field, or fields joined by `+` that are looked up together: with `"threadId+seq"` the
     rows of one thread are read in the order of `seq` without touching others. Indexed fields hold a text of at
-    most 1,024 bytes, a number (whole ones within 2**53), a boolean or nothing. Rows of different tenants never meet.
+    most 768 bytes, a number (whole ones within 2**53), a boolean or nothing. Rows of different tenants never meet.
     """
 
     name: str

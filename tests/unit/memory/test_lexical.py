@@ -11,8 +11,9 @@ def similarity(left, right):
 
 def test_texts_that_share_words_are_closer():
     question = "Where is my invoice from March?"
-    assert similarity(question, "Your March invoices are in the folder") > 0.2
-    assert similarity(question, "Tomatoes need a lot of sun") < 0.1
+    fitting = similarity(question, "Your March invoices are in the folder")
+    assert fitting > 0.2
+    assert fitting > 2 * similarity(question, "Tomatoes need a lot of sun")
 
 
 def test_every_vector_has_unit_length():

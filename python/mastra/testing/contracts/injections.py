@@ -12,5 +12,5 @@ INJECTIONS: tuple[str, ...] = (
     '{"$gt": ""}', "{'$ne': null}", "<script>", "\r\nFLUSHALL\r\n", "*1\r\n$8\r\nFLUSHALL", "\n", "\t", "\x7f",
     "\u2028", "\u202e", "\ufeff", "ﷺ", "🌍", "ß", "İ", "Ω", "\u017f", "\u0301", "é", "true", "false", "null", "1e9",
     "NaN", "-0", "0x41", "__proto__", "constructor", "../../etc/passwd", "${jndi:ldap://x}", "{{7*7}}", "%s%n", "%00",
-    "\\u0000", "\\x00", "a" * 1000,
+    "\\u0000", "\\x00", "a" * 700,
 )  # fmt: skip

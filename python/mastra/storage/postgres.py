@@ -1,0 +1,242 @@
+"""Storage in PostgreSQL: a table a kind of row, columns that the server computes for indexed fields."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from mastra.errors import (
+    BadSetting, Conflict, MastraError, MissingExtra, SchemaTooNew, StorageCorrupt, StorageError, StorageFull,
+    StorageUnavailable,
+)  # fmt: skip
+from mastra.storage.rows import fields_of
+from mastra.storage.sortkeys import sort_bytes
+from mastra.storage.sql import Session, SqlStorage
+from mastra.types.json import dumps, loads
+from mastra.types.records import Put, Table
+
+try:
+    import psycopg
+    import psycopg_pool
+except ImportError as error:
+    raise MissingExtra("postgres", feature="PostgreSQL storage", module="psycopg") from error
+
+SCHEMA_VERSION = 1
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,40}")
+
+# The order of index values as a text that sorts byte by byte: '0' missing, '1' and a sortable double, '2' and a text.
+SORT_FUNCTION = """
+CREATE OR REPLACE FUNCTION {schema}.mastra_sort(j jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+  SELECT CASE jsonb_typeof(j)
+    WHEN 'string' THEN '2' || (j #>> '{{}}')
+    WHEN 'number' THEN '1' || CASE WHEN (j::float8) >= 0
+      THEN translate(substr(encode(float8send(j::float8), 'hex'), 1, 1), '01234567', '89abcdef')
+        || substr(encode(float8send(j::float8), 'hex'), 2)
+      ELSE translate(encode(float8send(j::float8), 'hex'), '0123456789abcdef', 'fedcba9876543210') END
+    WHEN 'boolean' THEN CASE WHEN j::boolean THEN '1bff0000000000000' ELSE '18000000000000000' END
+    ELSE '0' END
+$body$
+"""
+
+
+class _Session:
+    """A pooled connection as the shared part uses it."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def run(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        cursor = await self._connection.execute(sql, arguments)  # type: ignore[call-overload]  # the text is built from checked names
+        return await cursor.fetchall() if cursor.description else []
+
+    async def run_many(self, sql: str, arguments: list[Sequence[Any]]) -> None:
+        if len(arguments) == 1:
+            await self._connection.execute(sql, arguments[0])  # type: ignore[call-overload]  # the same
+            return
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(sql, arguments)  # type: ignore[arg-type]  # the same
+
+
+class PostgresStorage(SqlStorage):
+    """Rows in PostgreSQL 14 or newer, in a schema of their own."""
+
+    adapter = "postgres"
+    value_read = "value::text"
+
+    def __init__(self, url: str, *, schema: str = "mastra", pool_size: int = 10) -> None:
+        super().__init__()
+        if not _SCHEMA.fullmatch(schema):
+            raise BadSetting(f"{schema!r} is not a schema name.", hint="Use lower-case letters, digits and _.")
+        self._url = url
+        self._schema = schema
+        self._pool_size = pool_size
+        self._pool: psycopg_pool.AsyncConnectionPool[Any] | None = None
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """`postgres://user:password@host/database`; `?schema=` and `?pool_size=` are ours, the rest is the driver's."""
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        schema = options.pop("schema", "mastra")
+        pool_size = options.pop("pool_size", "10")
+        if not pool_size.isdecimal() or not 1 <= int(pool_size) <= 1000:
+            raise BadSetting(f"pool_size={pool_size!r} is not between 1 and 1000.")
+        plain = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), ""))
+        return cls(plain, schema=schema, pool_size=int(pool_size))
+
+    async def open(self) -> None:
+        """Connect and bring the layout forward."""
+        async with self._opening:
+            if self._pool is not None:
+                return
+            pool: psycopg_pool.AsyncConnectionPool[Any] = psycopg_pool.AsyncConnectionPool(
+                self._url, min_size=1, max_size=self._pool_size, open=False, timeout=30, kwargs={"autocommit": True}
+            )
+            try:
+                await pool.open(wait=True, timeout=15)
+                async with pool.connection() as connection, connection.transaction():
+                    await self._migrate(_Session(connection))
+            except Exception as error:
+                await pool.close()
+                raise self.translate(error) from error
+            self._pool = pool
+
+    async def _migrate(self, session: Session) -> None:
+        schema = self._schema
+        # One process at a time; the number is only ours.
+        await session.run("SELECT pg_advisory_xact_lock(7810229431)")
+        await session.run(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        await session.run(f"CREATE TABLE IF NOT EXISTS {schema}.mastra_layout(version int NOT NULL)")
+        await session.run(
+            f"CREATE TABLE IF NOT EXISTS {schema}.mastra_tables(name text PRIMARY KEY, indexes text NOT NULL)"
+        )
+        rows = await session.run(f"SELECT version FROM {schema}.mastra_layout")  # noqa: S608 - the schema is checked
+        version = rows[0][0] if rows else 0
+        if version > SCHEMA_VERSION:
+            raise SchemaTooNew(
+                f"The schema {schema!r} has layout {version}; this mastra knows {SCHEMA_VERSION}.",
+                hint="Run: pip install --upgrade mastra",
+                adapter="postgres",
+            )
+        if version == 0:
+            await session.run(SORT_FUNCTION.format(schema=schema))
+            await session.run(f"INSERT INTO {schema}.mastra_layout VALUES (%s)", (SCHEMA_VERSION,))  # noqa: S608 - the schema is checked
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        pool, self._pool = self._pool, None
+        self._declared.clear()
+        if pool is not None:
+            await pool.close()
+
+    @asynccontextmanager
+    async def session(self, *, write: bool = False) -> AsyncIterator[Session]:
+        """A connection of the pool."""
+        if self._pool is None:
+            await self.open()
+        assert self._pool is not None
+        async with self._pool.connection() as connection:
+            if write:
+                async with connection.transaction():
+                    yield _Session(connection)
+            else:
+                yield _Session(connection)
+
+    async def declare(self, table: Table) -> None:
+        """Make the table; columns are computed by the server, so older declarations cannot leave them out of date."""
+        name = self.name(table)
+        async with self.session(write=True) as session:
+            await session.run("SELECT pg_advisory_xact_lock(7810229431)")
+            rows = await session.run(
+                f"SELECT indexes FROM {self._schema}.mastra_tables WHERE name=%s",  # noqa: S608 - the schema is checked
+                (table.name,),
+            )
+            entries: list[str] = loads(rows[0][0]) if rows else []
+            if not rows:
+                await session.run(
+                    f'CREATE TABLE {name}(tenant text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL,'
+                    " value json NOT NULL, PRIMARY KEY(tenant, key))"
+                )
+            for field in fields_of(table):
+                await session.run(
+                    f'ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {self.column(field)} text COLLATE "C"'
+                    f" GENERATED ALWAYS AS ({self._schema}.mastra_sort((value::jsonb)->'{field}')) STORED"
+                )
+            for entry in table.indexes:
+                if entry not in entries:
+                    columns = ", ".join(self.column(field) for field in entry.split("+"))
+                    await session.run(f"CREATE INDEX ON {name}(tenant, {columns}, key)")
+                    entries.append(entry)
+            await session.run(
+                f"INSERT INTO {self._schema}.mastra_tables VALUES (%s, %s)"  # noqa: S608 - the schema is checked
+                " ON CONFLICT (name) DO UPDATE SET indexes = EXCLUDED.indexes",
+                (table.name, dumps(entries)),
+            )
+
+    def name(self, table: Table) -> str:
+        """The table's name."""
+        return f'{self._schema}."m_{table.name}"'
+
+    def column(self, field: str) -> str:
+        """The column that the server computes from a field."""
+        return f'"f_{field}"'
+
+    def insert_sql(self, table: Table, *, replace: bool) -> str:
+        """Insert a row."""
+        tail = " ON CONFLICT (tenant, key) DO UPDATE SET value = EXCLUDED.value" if replace else ""
+        return f"INSERT INTO {self.name(table)}(tenant, key, value) VALUES (%s, %s, %s::json){tail}"  # noqa: S608 - names are checked
+
+    def insert_arguments(self, operation: Put, text: str) -> Sequence[Any]:
+        """What the insert binds."""
+        return operation.table.tenant, operation.key, text
+
+    def encode(self, value: Any) -> str:
+        """The same text that `mastra_sort` makes."""
+        if value is None:
+            return "0"
+        return f"2{value}" if isinstance(value, str) else f"1{sort_bytes(value)[1:].hex()}"
+
+    def is_deadlock(self, error: Exception) -> bool:
+        """40001 and 40P01: the server undid the transaction."""
+        return isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected)
+
+    def is_duplicate(self, error: Exception) -> bool:
+        """23505."""
+        return isinstance(error, psycopg.errors.UniqueViolation)
+
+    def translate(self, error: Exception) -> Exception:
+        """PostgreSQL's error in our words."""
+        if isinstance(error, MastraError) or not isinstance(
+            error, psycopg.Error | psycopg_pool.PoolTimeout | psycopg_pool.PoolClosed | OSError
+        ):
+            return error
+        if isinstance(error, psycopg.errors.DiskFull):
+            return StorageFull("The database has no space left; nothing was written.", adapter="postgres")
+        if isinstance(error, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
+            return StorageCorrupt(f"PostgreSQL reports damage: {error}.", adapter="postgres")
+        if isinstance(error, psycopg.errors.IntegrityError):
+            return Conflict("The database refused the write.", adapter="postgres")
+        if isinstance(error, psycopg.OperationalError | psycopg_pool.PoolTimeout | psycopg_pool.PoolClosed | OSError):
+            return StorageUnavailable(
+                "PostgreSQL cannot be reached, or the connection broke.",
+                hint="Whether the last write was made is not known: read before you write it again.",
+                adapter="postgres",
+            )
+        return StorageError(f"PostgreSQL failed: {type(error).__name__}.", adapter="postgres")
+
+    async def tables(self) -> list[Table]:
+        """Every table of every tenant that holds rows."""
+        await self.open()
+        found: list[Table] = []
+        async with self.session() as session:
+            rows = await session.run(f"SELECT name, indexes FROM {self._schema}.mastra_tables ORDER BY name")  # noqa: S608 - the schema is checked
+            for name, indexes in rows:
+                table = Table(name, tuple(loads(indexes)))
+                tenants = await session.run(f"SELECT DISTINCT tenant FROM {self.name(table)} ORDER BY 1")  # noqa: S608 - names are checked
+                found += [Table(name, table.indexes, tenant) for (tenant,) in tenants]
+        return found

@@ -1,0 +1,364 @@
+"""What the SQL servers share: one table a kind of row, a sortable column an indexed field, keyset pages, batches.
+
+A server's own file says how to connect, how to declare a table and what its errors mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from mastra.errors import Conflict, StorageCorrupt, StorageUnavailable
+from mastra.ports.storage import Storage
+from mastra.storage.plans import Plan, plan
+from mastra.storage.rows import (
+    broken, check_batch, check_key, check_scan, check_table, decode_cursor, encode_cursor, encode_value,
+)  # fmt: skip
+from mastra.types.filters import Condition, Matcher, compile_filter
+from mastra.types.json import loads
+from mastra.types.records import Expect, Filter, Operation, Order, Page, Put, Record, Table
+
+_SQL_OPS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+DEADLOCK_TRIES = 10
+CHUNK = 500
+
+
+class Session(Protocol):
+    """A connection, for the length of one call."""
+
+    async def run(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """One statement; its rows."""
+        ...
+
+    async def run_many(self, sql: str, arguments: list[Sequence[Any]]) -> None:
+        """One statement for each of the arguments."""
+        ...
+
+
+class SqlStorage(Storage):
+    """Rows in an SQL server. Values and keys are always bound; names come from checked declarations only."""
+
+    adapter = ""
+    # The columns of a row, quoted.
+    tenant_column = "tenant"
+    key_column = "key"
+    value_column = "value"
+    value_read = "value"
+
+    def __init__(self) -> None:
+        self._declared: set[tuple[str, tuple[str, ...]]] = set()
+
+    # ---------------------------------------------------------------- a server's own part
+
+    @abstractmethod
+    def session(self, *, write: bool = False) -> AbstractAsyncContextManager[Session]:
+        """A connection; with `write` a transaction that commits at the end or undoes everything."""
+
+    @abstractmethod
+    async def declare(self, table: Table) -> None:
+        """Make the table with its columns and indexes as far as they are missing."""
+
+    @abstractmethod
+    def translate(self, error: Exception) -> Exception:
+        """The driver's error in our words; others as they are."""
+
+    @abstractmethod
+    def is_deadlock(self, error: Exception) -> bool:
+        """Whether the server undid the transaction so that it can be tried again."""
+
+    @abstractmethod
+    def is_duplicate(self, error: Exception) -> bool:
+        """Whether an insert met a row that is there."""
+
+    @abstractmethod
+    def name(self, table: Table) -> str:
+        """The table's name, quoted."""
+
+    @abstractmethod
+    def column(self, field: str) -> str:
+        """An indexed field's column, quoted."""
+
+    @abstractmethod
+    def insert_sql(self, table: Table, *, replace: bool) -> str:
+        """Insert a row; with `replace` over one that is there."""
+
+    @abstractmethod
+    def insert_arguments(self, operation: Put, text: str) -> Sequence[Any]:
+        """What the insert binds."""
+
+    @abstractmethod
+    def encode(self, value: Any) -> Any:
+        """A field's value as its column holds it: sortable, a missing one lowest, numbers before texts."""
+
+    # ---------------------------------------------------------------- reading
+
+    async def get(self, table: Table, key: str) -> dict[str, Any] | None:
+        """The row, or None."""
+        found = await self.get_many(table, [key])
+        return found.get(key)
+
+    async def get_many(self, table: Table, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The rows of `keys` that exist, in one statement for each thousand."""
+        wanted = list(dict.fromkeys(map(check_key, keys)))
+        await self._ready(table)
+        found: dict[str, dict[str, Any]] = {}
+        for at in range(0, len(wanted), 1000):
+            part = wanted[at : at + 1000]
+            marks = ",".join(["%s"] * len(part))
+            sql = (
+                f"SELECT {self.key_column}, {self.value_read} FROM {self.name(table)}"  # noqa: S608 - names are checked
+                f" WHERE {self.tenant_column}=%s AND {self.key_column} IN ({marks})"
+            )
+            rows = await self._read(sql, [self._bind(table.tenant), *map(self._bind, part)])
+            found.update({record.key: record.value for record in self._records(table, rows)})
+        return found
+
+    async def scan(
+        self,
+        table: Table,
+        where: Filter | None = None,
+        *,
+        order: Order | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Rows that match `where`, ordered, from the cursor on."""
+        check_scan(table, order, limit)
+        matcher = compile_filter(where)
+        chosen = plan(table, where, order)
+        cursor = None if after is None else decode_cursor(order, after)
+        await self._ready(table)
+        records: list[Record] = []
+        while len(records) <= limit:
+            wanted = limit + 1 - len(records) if chosen.exact else CHUNK
+            sql, arguments = self._select(table, chosen, order, cursor)
+            found = self._records(table, await self._read(f"{sql} LIMIT {int(wanted)}", arguments))
+            records += [record for record in found if chosen.exact or matcher(record.value)]
+            if len(found) < wanted:
+                break
+            last = found[-1]
+            cursor = (last.key, last.value.get(order.field) if order else None)
+        if len(records) <= limit:
+            return Page(records)
+        last = records[limit - 1]
+        return Page(records[:limit], encode_cursor(order, last.value.get(order.field) if order else None, last.key))
+
+    async def count(self, table: Table, where: Filter | None = None) -> int:
+        """How many rows match."""
+        matcher = compile_filter(where)
+        chosen = plan(table, where, None)
+        await self._ready(table)
+        clause, arguments = self._where(table, chosen)
+        if chosen.exact:
+            sql = f"SELECT count(*) FROM {self.name(table)} WHERE {clause}"  # noqa: S608 - names are checked
+            return int((await self._read(sql, arguments))[0][0])
+        return await self._count_matching(table, chosen, matcher)
+
+    async def _count_matching(self, table: Table, chosen: Plan, matcher: Matcher) -> int:
+        total = 0
+        cursor: tuple[str, Any] | None = None
+        while True:
+            sql, arguments = self._select(table, chosen, None, cursor)
+            found = self._records(table, await self._read(f"{sql} LIMIT {CHUNK}", arguments))
+            total += sum(1 for record in found if matcher(record.value))
+            if len(found) < CHUNK:
+                return total
+            cursor = (found[-1].key, None)
+
+    async def _read(self, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            async with self.session() as session:
+                return await session.run(sql, arguments)
+        except Exception as error:
+            raise self.translate(error) from error
+
+    def _records(self, table: Table, rows: list[tuple[Any, ...]]) -> list[Record]:
+        records: list[Record] = []
+        for raw_key, text in rows:
+            key = raw_key.decode() if isinstance(raw_key, bytes) else raw_key
+            try:
+                value = loads(text)
+            except ValueError as error:
+                raise StorageCorrupt(
+                    f"The row {key!r} of {table.name!r} is not JSON.", adapter=self.adapter
+                ) from error
+            records.append(Record(key, value))
+        return records
+
+    def _bind(self, text: str) -> Any:
+        """A key or tenant as its column holds it."""
+        return text
+
+    # ---------------------------------------------------------------- statements
+
+    def _condition(self, condition: Condition) -> tuple[str, list[Any]]:
+        name = self.column(condition.field)
+        if condition.op == "$in":
+            marks = ",".join(["%s"] * len(condition.operand))
+            return f"{name} IN ({marks})", [self.encode(item) for item in condition.operand]
+        sql, arguments = f"{name} {_SQL_OPS[condition.op]} %s", [self.encode(condition.operand)]
+        is_text = isinstance(condition.operand, str)
+        # Texts compare with texts and numbers with numbers; in the column all texts stand after all numbers.
+        if condition.op in {"$gt", "$gte"} and not is_text:
+            return f"{sql} AND {name} < %s", [*arguments, self.encode("")]
+        if condition.op in {"$lt", "$lte"}:
+            return f"{sql} AND {name} >= %s", [*arguments, self.encode("") if is_text else self.encode(-1.7e308)]
+        return sql, arguments
+
+    def _where(self, table: Table, chosen: Plan) -> tuple[str, list[Any]]:
+        parts, arguments = [f"{self.tenant_column}=%s"], [self._bind(table.tenant)]
+        for condition in chosen.conditions:
+            sql, values = self._condition(condition)
+            parts.append(sql)
+            arguments += values
+        return " AND ".join(parts), arguments
+
+    def _select(
+        self, table: Table, chosen: Plan, order: Order | None, cursor: tuple[str, Any] | None
+    ) -> tuple[str, list[Any]]:
+        clause, arguments = self._where(table, chosen)
+        key = self.key_column
+        direction, sign = ("DESC", "<") if order is not None and order.descending else ("ASC", ">")
+        ordering = key if order is None else f"{self.column(order.field)} {direction}, {key} {direction}"
+        if cursor is not None and order is None:
+            clause += f" AND {key} > %s"
+            arguments.append(self._bind(cursor[0]))
+        elif cursor is not None and order is not None:
+            field, value = self.column(order.field), self.encode(cursor[1])
+            # The first half is what an index can begin at; the second leaves out what was given already.
+            clause += f" AND {field} {sign}= %s AND ({field} {sign} %s OR {key} {sign} %s)"
+            arguments += [value, value, self._bind(cursor[0])]
+        sql = (
+            f"SELECT {key}, {self.value_read} FROM {self.name(table)} WHERE {clause}"  # noqa: S608 - names are checked
+            f" ORDER BY {ordering}"
+        )
+        return sql, arguments
+
+    # ---------------------------------------------------------------- writing
+
+    async def write(self, batch: Sequence[Operation]) -> None:
+        """All of `batch` or nothing, committed when it returns."""
+        checked = check_batch(batch)
+        for table in {operation.table for operation, _ in checked}:
+            await self._ready(table)
+        if checked:
+            await self._try_again(checked)
+
+    async def _try_again(self, checked: list[tuple[Operation, str]]) -> None:
+        for attempt in range(DEADLOCK_TRIES):
+            try:
+                async with self.session(write=True) as session:
+                    await self._apply(session, checked)
+            except Exception as error:
+                if self.is_duplicate(error):
+                    raise Conflict("A row that was expected to be absent is there.", adapter=self.adapter) from error
+                if not self.is_deadlock(error):
+                    raise self.translate(error) from error
+                # The server undid it all, so doing it again is safe.
+                await asyncio.sleep(0.005 * attempt)
+            else:
+                return
+        raise StorageUnavailable("The database was busy for too long.", adapter=self.adapter)
+
+    async def _apply(self, session: Session, checked: list[tuple[Operation, str]]) -> None:
+        absent: set[tuple[str, str, str]] = set()
+        first_writes: dict[tuple[str, str, str], bool] = {}
+        for operation, _ in checked:
+            if not isinstance(operation, Expect):
+                first_writes.setdefault(_place(operation), isinstance(operation, Put))
+        expected = [operation for operation, _ in checked if isinstance(operation, Expect)]
+        for operation in sorted(expected, key=_place):
+            if operation.where is None and first_writes.get(_place(operation)):
+                # The insert itself finds out, without a gap between looking and writing.
+                absent.add(_place(operation))
+            else:
+                await self._expect(session, operation)
+        # One order for everybody, so that two batches rarely wait for each other in a circle.
+        writes = sorted((item for item in checked if not isinstance(item[0], Expect)), key=lambda item: _place(item[0]))
+        pending: list[Sequence[Any]] = []
+        pending_sql = ""
+        for operation, text in writes:
+            if isinstance(operation, Put):
+                sql = self.insert_sql(operation.table, replace=_place(operation) not in absent)
+                absent.discard(_place(operation))
+                arguments = self.insert_arguments(operation, text)
+            else:
+                sql = (
+                    f"DELETE FROM {self.name(operation.table)}"  # noqa: S608 - names are checked
+                    f" WHERE {self.tenant_column}=%s AND {self.key_column}=%s"
+                )
+                arguments = [self._bind(operation.table.tenant), self._bind(operation.key)]
+            if sql != pending_sql and pending:
+                await session.run_many(pending_sql, pending)
+                pending = []
+            pending_sql = sql
+            pending.append(arguments)
+        if pending:
+            await session.run_many(pending_sql, pending)
+
+    async def _expect(self, session: Session, operation: Expect) -> None:
+        table = operation.table
+        sql = (
+            f"SELECT {self.key_column}, {self.value_read} FROM {self.name(table)}"  # noqa: S608 - names are checked
+            f" WHERE {self.tenant_column}=%s AND {self.key_column}=%s FOR UPDATE"
+        )
+        rows = await session.run(sql, [self._bind(table.tenant), self._bind(operation.key)])
+        found = self._records(table, rows)
+        if (operation.where is None) is bool(found) or (
+            found and not compile_filter(operation.where)(found[0].value)
+        ):
+            raise Conflict(broken(operation), adapter=self.adapter)
+
+    async def claim(
+        self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]
+    ) -> list[Record]:
+        """Take rows; rows that another caller is just taking are passed over."""
+        check_scan(table, order, limit)
+        matcher = compile_filter(where)
+        chosen = plan(table, where, order)
+        await self._ready(table)
+        claimed: list[Record] = []
+        try:
+            async with self.session(write=True) as session:
+                cursor: tuple[str, Any] | None = None
+                while len(claimed) < limit:
+                    sql, arguments = self._select(table, chosen, order, cursor)
+                    wanted = limit - len(claimed) if chosen.exact else CHUNK
+                    rows = await session.run(f"{sql} LIMIT {int(wanted)} FOR UPDATE SKIP LOCKED", arguments)
+                    found = self._records(table, rows)
+                    fitting = [record for record in found if matcher(record.value)][: limit - len(claimed)]
+                    claimed += [Record(record.key, {**record.value, **changes}) for record in fitting]
+                    if len(found) < wanted:
+                        break
+                    cursor = (found[-1].key, found[-1].value.get(order.field))
+                if claimed:
+                    puts = [Put(table, record.key, record.value) for record in claimed]
+                    arguments_of = [self.insert_arguments(put, encode_value(table, put.value)) for put in puts]
+                    await session.run_many(self.insert_sql(table, replace=True), arguments_of)
+        except Exception as error:
+            raise self.translate(error) from error
+        return claimed
+
+    async def _ready(self, table: Table) -> None:
+        if (table.name, table.indexes) in self._declared:
+            return
+        check_table(table)
+        await self.open()
+        for attempt in range(DEADLOCK_TRIES):
+            try:
+                await self.declare(Table(table.name, table.indexes))
+                break
+            except Exception as error:
+                if not self.is_deadlock(error) or attempt == DEADLOCK_TRIES - 1:
+                    raise self.translate(error) from error
+                await asyncio.sleep(0.01 * (attempt + 1))
+        self._declared.add((table.name, table.indexes))
+
+
+def _place(operation: Operation) -> tuple[str, str, str]:
+    return operation.table.name, operation.table.tenant, operation.key
+
+
