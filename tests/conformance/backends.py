@@ -31,10 +31,13 @@ def storage_at(url: str) -> StorageFactory:
     return make
 
 
+SERVICE = pytest.mark.service
 STORAGES = [
     pytest.param(storage_at("memory:"), id="memory"),
     pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
-    pytest.param(storage_at("postgres://postgres@127.0.0.1/test?schema=mastra_contract"), id="postgres", marks=pytest.mark.service),
+    pytest.param(storage_at("mariadb://root@127.0.0.1/test"), id="mariadb", marks=SERVICE),
+    pytest.param(storage_at("postgres://postgres@127.0.0.1/test?schema=mastra_contract"), id="postgres", marks=SERVICE),
+    pytest.param(storage_at("redis://127.0.0.1:6379/9?prefix=contract"), id="redis", marks=SERVICE),
 ]
 
 

@@ -10,7 +10,14 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mastra.errors import (
-    BadSetting, Conflict, MastraError, MissingExtra, SchemaTooNew, StorageCorrupt, StorageError, StorageFull,
+    BadSetting,
+    Conflict,
+    MastraError,
+    MissingExtra,
+    SchemaTooNew,
+    StorageCorrupt,
+    StorageError,
+    StorageFull,
     StorageUnavailable,
 )  # fmt: skip
 from mastra.storage.rows import fields_of

@@ -15,7 +15,14 @@ from mastra.errors import Conflict, StorageCorrupt, StorageUnavailable
 from mastra.ports.storage import Storage
 from mastra.storage.plans import Plan, plan
 from mastra.storage.rows import (
-    broken, check_batch, check_key, check_scan, check_table, decode_cursor, encode_cursor, encode_value,
+    broken,
+    check_batch,
+    check_key,
+    check_scan,
+    check_table,
+    decode_cursor,
+    encode_cursor,
+    encode_value,
 )  # fmt: skip
 from mastra.types.filters import Condition, Matcher, compile_filter
 from mastra.types.json import loads
@@ -182,9 +189,7 @@ class SqlStorage(Storage):
             try:
                 value = loads(text)
             except ValueError as error:
-                raise StorageCorrupt(
-                    f"The row {key!r} of {table.name!r} is not JSON.", adapter=self.adapter
-                ) from error
+                raise StorageCorrupt(f"The row {key!r} of {table.name!r} is not JSON.", adapter=self.adapter) from error
             records.append(Record(key, value))
         return records
 
@@ -307,9 +312,7 @@ class SqlStorage(Storage):
         )
         rows = await session.run(sql, [self._bind(table.tenant), self._bind(operation.key)])
         found = self._records(table, rows)
-        if (operation.where is None) is bool(found) or (
-            found and not compile_filter(operation.where)(found[0].value)
-        ):
+        if (operation.where is None) is bool(found) or (found and not compile_filter(operation.where)(found[0].value)):
             raise Conflict(broken(operation), adapter=self.adapter)
 
     async def claim(
@@ -360,5 +363,3 @@ class SqlStorage(Storage):
 
 def _place(operation: Operation) -> tuple[str, str, str]:
     return operation.table.name, operation.table.tenant, operation.key
-
-
