@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from mastra.ports.embedder import Embedder
     from mastra.ports.storage import Storage
     from mastra.ports.vectors import VectorStore
+    from mastra.runtime.models import EmbedderSpec
     from mastra.runtime.services import Services
+    from mastra.tools.tool import Tool
     from mastra.types.threads import Thread
 
 log = logging.getLogger("mastra.memory")
 Row = dict[str, Any]
 MakeTitle = Callable[[str], Awaitable[str]]
 
+# Finds shared words, not meaning; keyless and instant, until a real model is named.
+DEFAULT_EMBEDDER = "lexical/384"
 RETRIES_S = (0.5, 2.0, 8.0, 30.0)
 
 
@@ -50,7 +54,7 @@ class Memory(Conversations):
         id: str = "memory",
         storage: Storage | str | None = None,
         vectors: VectorStore | str | None = None,
-        embedder: Embedder | None = None,
+        embedder: EmbedderSpec | None = None,
         last_messages: int | bool = 10,
         max_tokens: int | None = None,
         semantic_recall: bool | SemanticRecall = False,
@@ -135,11 +139,9 @@ class Memory(Conversations):
         return SemanticIndex(storage, vectors, self._make_embedder())
 
     def _make_embedder(self) -> Embedder:
-        if self._embedder_spec is None:
-            from mastra.memory.lexical import LexicalEmbedder  # noqa: PLC0415 - only semantic recall needs it
+        from mastra.runtime.models import resolve_embedder  # noqa: PLC0415 - only semantic recall needs it
 
-            return LexicalEmbedder()
-        return self._embedder_spec
+        return resolve_embedder(self._embedder_spec or DEFAULT_EMBEDDER)
 
     async def open(self) -> None:
         """Open what this memory owns, and take up work that an earlier process left. Idempotent."""
@@ -310,6 +312,15 @@ class Memory(Conversations):
         if isinstance(page, str):
             return await self._working.write(thread_id, resource_id, page)
         return await self._working.merge(thread_id, resource_id, dict(page))
+
+    def tools(self) -> list[Tool]:
+        """The tools that the model gets to use its memory."""
+        working = self.options.working_memory
+        if working is None or working.read_only or self.options.read_only:
+            return []
+        from mastra.memory.working_tool import make_tool  # noqa: PLC0415 - brings the schema machinery
+
+        return [make_tool(self, working)]
 
     def to_wire(self) -> Row:
         """The configuration as the HTTP protocol shows it."""

@@ -78,7 +78,7 @@ class MySqlStorage(SqlStorage):
         super().__init__()
         if not _DATABASE.fullmatch(database):
             raise BadSetting(f"{database!r} is not the name of a database.", hint="Use mysql://user@host/database.")
-        self._options = {"host": host, "port": port, "user": user, "password": password, "db": database}
+        self._options: dict[str, Any] = {"host": host, "port": port, "user": user, "password": password, "db": database}
         self._pool_size = pool_size
         self._pool: Any = None
         self._opening = asyncio.Lock()

@@ -57,15 +57,15 @@ class _Session:
         self._connection = connection
 
     async def run(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        cursor = await self._connection.execute(sql, arguments)  # type: ignore[call-overload]  # the text is built from checked names
+        cursor = await self._connection.execute(sql, arguments)
         return await cursor.fetchall() if cursor.description else []
 
     async def run_many(self, sql: str, arguments: list[Sequence[Any]]) -> None:
         if len(arguments) == 1:
-            await self._connection.execute(sql, arguments[0])  # type: ignore[call-overload]  # the same
+            await self._connection.execute(sql, arguments[0])
             return
         async with self._connection.cursor() as cursor:
-            await cursor.executemany(sql, arguments)  # type: ignore[arg-type]  # the same
+            await cursor.executemany(sql, arguments)
 
 
 class PostgresStorage(SqlStorage):

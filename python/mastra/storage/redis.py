@@ -136,12 +136,7 @@ class RedisStorage(Storage):
             client = redis_client.from_url(self._url)
             try:
                 layout = await client.get(f"{self._prefix}:layout")
-                if layout is not None and int(layout) > LAYOUT:
-                    raise SchemaTooNew(
-                        f"The data have layout {int(layout)}; this mastra knows {LAYOUT}.",
-                        hint="Run: pip install --upgrade mastra",
-                        adapter="redis",
-                    )
+                check_layout(int(layout or 0))
                 await client.set(f"{self._prefix}:layout", LAYOUT)
                 info = await client.info("persistence")
             except Exception as error:
@@ -465,6 +460,16 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "")
     return value if isinstance(value, int | float) and abs(value) < 1e308 else None
+
+
+def check_layout(layout: int) -> None:
+    """Refuse data of a newer mastra."""
+    if layout > LAYOUT:
+        raise SchemaTooNew(
+            f"The data have layout {layout}; this mastra knows {LAYOUT}.",
+            hint="Run: pip install --upgrade mastra",
+            adapter="redis",
+        )
 
 
 def _page(records: list[Record], order: Order | None, limit: int) -> Page:

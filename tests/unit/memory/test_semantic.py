@@ -6,25 +6,27 @@ import pytest
 from tests.unit.memory.conftest import say
 
 from mastra.errors import ModelUnavailable
-from mastra.memory.lexical import LexicalEmbedder
 from mastra.memory.memory import Memory
 from mastra.memory.options import SemanticRecall
 from mastra.memory.semantic import CHUNK, chunks
 from mastra.memory.tables import DUE
+from mastra.ports.embedder import Embedder
+from mastra.runtime.models import resolve_embedder
 from mastra.runtime.services import Services
 
 
-class Flaky(LexicalEmbedder):
+class Flaky(Embedder):
     """Fails the first `failures` calls."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
+        self.inner = resolve_embedder("lexical/384")
 
     async def embed(self, texts, *, purpose="document"):
         if self.failures:
             self.failures -= 1
             raise ModelUnavailable("busy")
-        return await super().embed(texts, purpose=purpose)
+        return await self.inner.embed(texts, purpose=purpose)
 
 
 class NoWait:
