@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mastra.ports.cache import Cache
 from mastra.ports.storage import Storage
 from mastra.ports.vectors import VectorStore
 from mastra.registry import open_url
 
 StorageFactory = Callable[[Path], AbstractAsyncContextManager[Storage]]
+CacheFactory = Callable[[], AbstractAsyncContextManager[Cache]]
 VectorsFactory = Callable[[Path], AbstractAsyncContextManager[VectorStore]]
 
 
@@ -60,4 +62,27 @@ VECTORS = [
     pytest.param(vectors_at("memory:"), id="memory"),
     pytest.param(vectors_at("stored:memory:"), id="stored"),
     pytest.param(vectors_at("sqlite:///{path}/v.db"), id="sqlite"),
+]
+
+
+def cache_at(url: str) -> CacheFactory:
+    """A cache made from a URL."""
+
+    @asynccontextmanager
+    async def make() -> AsyncIterator[Cache]:
+        cache: Cache = open_url("mastra.caches", url)
+        await cache.open()
+        try:
+            yield cache
+        finally:
+            await cache.close()
+
+    return make
+
+
+REDIS = "redis://127.0.0.1:6379/0?prefix=contract:"
+CACHES = [
+    pytest.param(cache_at("lru:"), id="lru"),
+    pytest.param(cache_at(REDIS), id="redis", marks=pytest.mark.service),
+    pytest.param(cache_at(f"tiered:{REDIS}"), id="tiered", marks=pytest.mark.service),
 ]

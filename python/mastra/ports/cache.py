@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,3 +39,25 @@ class Cache(ABC):
             value = await make()
             await self.set(key, value, ttl_s=ttl_s)
         return value
+
+
+@runtime_checkable
+class SupportsTiering(Protocol):
+    """What a shared cache needs to stand behind an in-process one."""
+
+    async def get_with_ttl(self, key: str) -> tuple[bytes, float | None] | None:
+        """The value and the seconds it has left (None: no end), read together; None when there is no value."""
+
+    async def announce(self, key: str) -> None:
+        """Tell every listener, this process included, that the key has changed."""
+
+    async def listen(self, on_change: Callable[[str, str], None], on_gap: Callable[[bool], None]) -> None:
+        """Pass announcements on until cancelled.
+
+        `on_change(key, sender)` for each one; `on_gap(connected)` whenever some may have been missed: at each new
+        connection (True) and at each loss of one (False).
+        """
+
+    @property
+    def sender(self) -> str:
+        """Who this instance is among announcements."""
