@@ -62,6 +62,9 @@ def problem(error: BaseException) -> Problem:
         return Problem(504, {"error": "The request took too long"}, "timeout")
     if not isinstance(error, errors.MastraError):
         return Problem(500, {"error": "Internal Server Error"}, "internal")
+    if type(error) is errors.RunError and error.__cause__ is not None:
+        # A run that broke on code which is not ours: what it says may be anything.
+        return Problem(500, {"error": "Internal Server Error"}, error.code)
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     return Problem(status, {"error": error.message}, error.code)
 
