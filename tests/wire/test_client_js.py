@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from wire_application import make
+from tests.wire.wire_application import make
 
 from mastra.server.http import create_app
 
