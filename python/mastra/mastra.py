@@ -141,6 +141,11 @@ class Mastra:
                     await part.close()
                 raise
             self._opened = opened
+            if any(getattr(workflow, "is_durable", False) for workflow in self.services.workflows.values()):
+                from mastra.workflows.worker import Worker  # noqa: PLC0415 - only applications with workflows need it
+
+                # Runs that a process left behind are carried on from the moment the application is there.
+                await Worker.of(self.services).start()
         return self
 
     async def close(self, *, drain_s: float = 30.0) -> None:
@@ -148,6 +153,8 @@ class Mastra:
         opened, self._opened = self._opened, []
         if not opened:
             return
+        if self.services.workflow_worker is not None:
+            await self.services.workflow_worker.stop(grace_s=min(drain_s, 5.0))
         await self.services.background.drain(drain_s)
         if self.telemetry is not None:
             await self.telemetry.flush()

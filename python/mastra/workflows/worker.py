@@ -52,8 +52,9 @@ class Worker:
         self._watchers: dict[str, list[asyncio.Future[None]]] = {}
         self._lease_until = 0.0
         self._tasks: list[asyncio.Task[None]] = []
-        self._starting: asyncio.Lock | None = None
-        self._due = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting: asyncio.Lock
+        self._due: asyncio.Event
         self._next_due: int | None = None
         # Runs of this process whose pass broke off; they are taken up again.
         self.orphans: set[str] = set()
@@ -78,19 +79,21 @@ class Worker:
 
     async def ensure(self) -> None:
         """Hold a lease; starts the worker when it does not run yet."""
-        if not self._tasks:
+        if not self._tasks or self._loop is not asyncio.get_running_loop():
             await self.start()
 
     async def start(self) -> None:
         """Take a lease, begin to renew it, to watch the timers and to look for runs that were left."""
-        if self._starting is None:
-            self._starting = asyncio.Lock()
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            # A process may run one loop after another; what belonged to the old one ended with it.
+            self._loop, self._starting, self._due = loop, asyncio.Lock(), asyncio.Event()
+            self._tasks, self.active, self._watchers = [], {}, {}
         async with self._starting:
             if self._tasks:
                 return
             await self.storage.open()
             await self._renew()
-            loop = asyncio.get_running_loop()
             for work, name in ((self._keep_lease, "lease"), (self._look_after, "timers")):
                 self._tasks.append(loop.create_task(work(), name=f"mastra-worker-{name}"))
 
@@ -143,12 +146,16 @@ class Worker:
         """A run was parked until `due`; look then, if nothing earlier comes."""
         if self._next_due is None or due < self._next_due:
             self._next_due = due
-            self._due.set()
+            self._ring()
 
     def kick(self) -> None:
         """Look at once."""
         self._next_due = 0
-        self._due.set()
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._loop is not None:
+            self._due.set()
 
     async def _look_after(self) -> None:
         while True:
