@@ -236,15 +236,18 @@ class Execution:
                 journal.defer(record)  # committed together with the end of the run, which follows at once
             else:
                 await journal.step(record, effects)
+        self.per_step_done = self.per_step
+        if journal is not None and journal.has_deferred:
+            # Nobody hears of a result that is not written yet.
+            journal.after_flush.append(lambda: self._tell(step, record, is_item=is_item))
+        else:
+            self._tell(step, record, is_item=is_item)
+
+    def _tell(self, step: Step[Any, Any], record: StepRecord, *, is_item: bool) -> None:
         if self.feed is not None and not is_item:
-            result = result_facts(record)
-            if journal is not None and journal.has_deferred:
-                journal.after_flush.append(lambda: self.emit("workflow-step-result", result))
-            else:
-                self.emit("workflow-step-result", result)
+            self.emit("workflow-step-result", result_facts(record))
         if self.hooks.on_step_finish is not None:
             self.hooks.on_step_finish(record)
-        self.per_step_done = self.per_step
         if step.scorers and self.hooks.score is not None:
             self.hooks.score(step, record)
 

@@ -1,0 +1,312 @@
+"""Kills workers with SIGKILL and counts what was lost, repeated or left without a trace.
+
+    python bench/kill9.py --cycles 100
+    python bench/kill9.py --cycles 50 --url postgresql://root@127.0.0.1:5432/test
+
+The supervisor is the only truth: it hears of every acknowledgement, effect and record over a socket, in another
+process than the one that is killed. Effects are counted by their idempotency keys.
+"""
+
+# ruff: noqa: PLC0415 - the supervisor must not load what it watches
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+
+POINTS = [
+    "before-effect",
+    "before-record",
+    "before-commit",
+    "after-commit",
+    "after-record",
+    "before-start",
+    "in-recovery",
+]
+
+
+# ---------------------------------------------------------------- the worker
+
+
+def build(say):
+    from mastra import Workflow, step
+    from mastra.types.records import Put, Table
+
+    counts = Table("effects")
+
+    def effect(name, pause=0.0):
+        async def act(value, ctx):
+            say("effect", ctx.idempotency_key)
+            if pause:
+                await asyncio.sleep(pause)
+            return {"n": value["n"] + 1} if isinstance(value, dict) and "n" in value else {"n": 1}
+
+        return step(id=name)(act)
+
+    async def booked(value, ctx):
+        key = ctx.run_id
+        row = await ctx.services.storage.get(counts, key)
+        ctx.write_with_result(Put(counts, key, {"count": (row or {"count": 0})["count"] + 1}))
+        return value
+
+    async def ask(value, ctx):
+        if ctx.resume_data is None:
+            ctx.suspend({"why": "?"})
+        say("effect", ctx.idempotency_key)
+        return {"n": 1}
+
+    inner = Workflow("inner").then(effect("i1")).then(effect("i2")).commit()
+    hooks = {"on_step_finish": lambda record: say("record", record.key)}
+    plain = Workflow("plain", **hooks)
+    for number in range(5):
+        plain = plain.then(effect(f"s{number}", 0.002))
+    return [
+        plain.commit(),
+        Workflow("tx", **hooks).then(effect("a")).then(step(id="booked")(booked)).then(effect("b")).commit(),
+        Workflow("fan", **hooks).parallel([effect(f"p{i}", 0.002) for i in range(4)]).then(effect("end")).commit(),
+        Workflow("nest", **hooks).then(effect("a")).then(inner).then(effect("b")).commit(),
+        Workflow("timer", **hooks).then(effect("a")).sleep(0.05).then(effect("b")).commit(),
+        Workflow("asks", **hooks)
+        .then(effect("a"))
+        .then(step(id="ask", resume={"ok": bool})(ask))
+        .then(effect("b"))
+        .commit(),
+        Workflow("event", **hooks).then(effect("a")).wait_for_event("go").then(effect("b")).commit(),
+    ]
+
+
+async def worker(url, port, load):
+    from mastra import Mastra
+    from mastra.errors import MastraError
+    from mastra.workflows import carrier
+
+    link = socket.create_connection(("127.0.0.1", port))
+
+    def say(kind, what):
+        link.sendall(f"{kind} {what}\n".encode())
+
+    workflows = build(say)
+    # The key of a record is its place in a run: the hook is told the run by the carrier around it.
+    begin = carrier.Carrier._prepare
+
+    def prepare(self, **options):
+        execution = begin(self, **options)
+        prefix = f"{self.state.workflow_id}/{self.state.run_id}/"
+        execution.hooks = type(execution.hooks)(
+            **{name: getattr(execution.hooks, name) for name in execution.hooks.__slots__}
+        )
+        execution.hooks.on_step_finish = lambda record: say("record", prefix + record.key)
+        return execution
+
+    carrier.Carrier._prepare = prepare
+    mastra = Mastra(workflows=workflows, storage=url)
+    await mastra.open()
+    say("open", str(os.getpid()))
+
+    async def finish(workflow, run):
+        for _ in range(1000):
+            if workflow.id == "event" and run.status != "success":
+                with contextlib.suppress(MastraError):
+                    await run.send_event("go", {"n": 1})
+            result = await run.wait()
+            if result.status == "suspended":
+                try:
+                    result = await run.resume({"ok": True})
+                except MastraError:
+                    run = await workflow.get_run(run.run_id)
+                    continue
+            if result.status == "success":
+                say("done", f"{workflow.id}/{run.run_id}")
+                return
+            run = await workflow.get_run(run.run_id)
+        say("stuck", f"{workflow.id}/{run.run_id} {run.status}")
+
+    tasks = set()
+    for workflow in workflows:
+        for status in ("running", "waiting", "suspended", "pending"):
+            for one in (await workflow.list_runs(status=status, per_page=2000))["runs"]:
+                run = await workflow.get_run(one["runId"])
+                tasks.add(asyncio.ensure_future(finish(workflow, run)))
+    say("left", str(len(tasks)))
+    settle = asyncio.gather(*tasks)
+    settle.add_done_callback(lambda _: say("recovered", "-"))
+
+    async def one_after_another():
+        while load:
+            workflow = random.choice(workflows)
+            run = await workflow.create_run()
+            say("begin", f"{workflow.id}/{run.run_id}")
+            await run.start_async({"n": 0})
+            say("ack", f"{workflow.id}/{run.run_id}")
+            await finish(workflow, run)
+
+    await asyncio.gather(settle, *(one_after_another() for _ in range(8)))
+    await mastra.close()
+    say("idle", "-")
+
+
+# ---------------------------------------------------------------- the supervisor
+
+
+class Truth:
+    def __init__(self):
+        self.begun, self.acked, self.done = set(), set(), set()
+        self.effects, self.recorded = Counter(), set()
+        self.rerun = []
+        self.recovery = []
+
+    def hear(self, line):
+        kind, _, what = line.partition(" ")
+        if kind == "begin":
+            self.begun.add(what)
+        elif kind == "ack":
+            self.acked.add(what)
+        elif kind == "done":
+            self.done.add(what)
+        elif kind == "record":
+            self.recorded.add(what)
+        elif kind == "effect":
+            if what in self.recorded:
+                self.rerun.append(what)
+            self.effects[what] += 1
+        return kind
+
+
+def cycle(truth, url, server, seconds, crash_at=""):
+    env = dict(os.environ)
+    if crash_at:
+        env["MASTRA_CRASH_AT"] = crash_at
+    port = server.getsockname()[1]
+    begun = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, __file__, "--worker", "--url", url, "--port", str(port), "--load", "1" if seconds else "0"],
+        env=env,
+        stderr=subprocess.PIPE,
+    )
+    link, _ = server.accept()
+    link.settimeout(0.02)
+    buffer, opened, end = b"", None, None
+    kinds = Counter()
+    while True:
+        try:
+            data = link.recv(1 << 16)
+            if not data:
+                break
+            buffer += data
+            *lines, buffer = buffer.split(b"\n")
+            for line in lines:
+                kind = truth.hear(line.decode())
+                kinds[kind] += 1
+                if kind == "open":
+                    opened = time.perf_counter()
+                    if seconds:
+                        end = opened + random.uniform(0.0, seconds)
+                if kind == "recovered":
+                    truth.recovery.append(time.perf_counter() - begun)
+                if kind == "stuck":
+                    print("STUCK", line)
+        except TimeoutError:
+            pass
+        except ConnectionResetError:
+            break
+        if end is not None and time.perf_counter() >= end and child.poll() is None:
+            child.send_signal(signal.SIGKILL)
+            end = None
+        if not seconds and time.perf_counter() - begun > 120:
+            print("the last worker does not become idle", kinds)
+            child.kill()
+            break
+    child.wait()
+    errors = child.stderr.read().decode()
+    if child.returncode not in (0, -9):
+        print("worker failed:", child.returncode, errors[-3000:])
+    link.close()
+    return kinds
+
+
+async def verify(truth, url):
+    from mastra.registry import open_url
+    from mastra.types.records import Table
+    from mastra.workflows.tables import RUNS
+
+    storage = open_url("mastra.storage", url)
+    await storage.open()
+    lost = [key for key in truth.acked if await storage.get(RUNS, key) is None]
+    rows, after = [], None
+    while True:
+        page = await storage.scan(RUNS, after=after, limit=1000)
+        rows += page.records
+        after = page.after
+        if after is None:
+            break
+    stuck = [(row.key, row.value["status"]) for row in rows if row.value["status"] != "success"]
+    effects = {what.split("/")[1] for what in truth.effects}
+    known = {row.value["runId"] for row in rows}
+    double = 0
+    for row in rows:
+        if row.value["workflow"] == "tx":
+            count = await storage.get(Table("effects"), row.value["runId"])
+            double += count is None or count["count"] != 1
+    await storage.close()
+    return {
+        "lost": len(lost),
+        "stuck": stuck[:5],
+        "no_trace": len(effects - known),
+        "tx_not_once": double,
+        "runs": len(rows),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cycles", type=int, default=100)
+    parser.add_argument("--url", default="")
+    parser.add_argument("--seconds", type=float, default=0.7)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--worker", action="store_true")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--load", type=int, default=1)
+    given = parser.parse_args()
+    if given.worker:
+        asyncio.run(worker(given.url, given.port, given.load))
+        return 0
+    seed = given.seed if given.seed is not None else random.randrange(1 << 30)
+    random.seed(seed)
+    folder = tempfile.mkdtemp()
+    url = given.url or f"sqlite:///{folder}/kill.db"
+    server = socket.create_server(("127.0.0.1", 0))
+    truth = Truth()
+    for number in range(given.cycles):
+        # Every third kill comes at a named point instead of a random moment.
+        point = f"{POINTS[(number // 3) % len(POINTS)]}:0.01" if number % 3 == 2 else ""
+        cycle(truth, url, server, given.seconds, point)
+    cycle(truth, url, server, 0)
+    facts = asyncio.run(verify(truth, url))
+    times = sorted(truth.recovery) or [0.0]
+    facts |= {
+        "seed": seed,
+        "kills": given.cycles,
+        "acked": len(truth.acked),
+        "recorded_rerun": len(truth.rerun),
+        "repeated_unrecorded": sum(count - 1 for count in truth.effects.values()),
+        "effects": sum(truth.effects.values()),
+        "recovery_p50_s": round(times[len(times) // 2], 2),
+        "recovery_p99_s": round(times[int(len(times) * 0.99)], 2),
+    }
+    print(json.dumps(facts, indent=1))
+    good = not facts["lost"] and not facts["stuck"] and not facts["recorded_rerun"] and not facts["no_trace"]
+    return 0 if good and not facts["tx_not_once"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

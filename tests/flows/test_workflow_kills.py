@@ -1,0 +1,23 @@
+"""Workers are killed with SIGKILL in the middle of their work; nothing is lost, no recorded step runs again."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HARNESS = Path(__file__).parents[2] / "bench" / "kill9.py"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_killed_workers_lose_nothing_and_repeat_no_recorded_step():
+    done = subprocess.run(
+        [sys.executable, str(HARNESS), "--cycles", "20"], capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["lost"], facts["recorded_rerun"], facts["no_trace"], facts["tx_not_once"]) == (0, 0, 0, 0)
+    assert facts["effects"] > 100
+    assert facts["recovery_p99_s"] <= 5
