@@ -36,7 +36,15 @@ _new = tuple.__new__
 
 async def fold(deltas: AsyncIterator[ModelDelta], step: Step, run: Run) -> None:
     """Read an answer to its end. `StreamBroken` when it ends without its terminal event."""
-    fold = Fold(step, run)
+    reading = Fold(step, run)
+    try:
+        await _read_all(deltas, reading, step, run)
+    except BaseException:
+        reading.close()  # what was said before the break is kept
+        raise
+
+
+async def _read_all(deltas: AsyncIterator[ModelDelta], fold: Fold, step: Step, run: Run) -> None:
     push = run.push if fold.filter is None and run.structured is None else None
     plain = push is not None or (run.push is None and fold.filter is None)
     room = None if run.emit is None else run.emit.room

@@ -200,12 +200,15 @@ async def _model_step(run: Run) -> Step:
             await _ask(run, step, candidate)
         except ModelError as error:
             # What was said already cannot be taken back: then there is no second model.
-            if step.parts or step.text or step.calls or index == len(plan.models) - 1:
+            if step.parts or index == len(plan.models) - 1:
                 run.steps.append(step)
                 raise
             failure = error
             log.warning("model %s failed (%s); trying the next one", candidate.model.model_id, error.code)
             continue
+        except BaseException:
+            run.steps.append(step)
+            raise
         run.steps.append(step)
         _charge(run, step, candidate)
         if run.push is not None:
@@ -289,7 +292,7 @@ async def _after_tools(run: Run, step: Step, outcomes: list[Outcome]) -> bool:
 def _go_on(run: Run, step: Step) -> None:
     """The model reads its own step before the next one."""
     run.prompt.extend(assistant_prompt(step.parts))
-    if not step.stored:
+    if run.parts:  # a resumed run begins a message of its own
         run.parts.append({"type": "step-start", "createdAt": now_ms(), "model": _model_name(step)})
 
 
@@ -316,6 +319,7 @@ async def _close_step(run: Run, step: Step, *, continued: bool) -> None:
         await process_output_step(run, step)
     if not step.stored:
         run.parts.extend(step.parts)
+        step.stored = True
     run.finish_reason = step.finish_reason
     if run.plan.output_processors and not continued:
         from mastra.agents.guards import process_output_result  # noqa: PLC0415 - the same
@@ -417,6 +421,7 @@ def _fail(run: Run, error: MastraError) -> None:
         error.run_id = run.run_id
     run.error = error
     run.finish_reason = "error"
+    _keep_broken_step(run)
     if run.push is not None:
         run.push(error_chunk(run, error))
         if not run.steps:
@@ -430,6 +435,19 @@ def _fail(run: Run, error: MastraError) -> None:
         run.push(finish_chunk(run, step))
     if run.options.on_error is not None:
         run.services.background.spawn(tell(run, "on_error", run.options.on_error, error), f"on_error {run.run_id}")
+
+
+def _keep_broken_step(run: Run, *, quietly: bool = False) -> None:
+    """What was said before the end came; calls without results are mended when the history is read."""
+    step = run.steps[-1] if run.steps else None
+    if step is not None and not step.stored:
+        if not quietly and run.push is not None and step.content is None:
+            remember_wire(run, step)
+        run.parts.extend(step.parts)
+        step.stored = True
+    if run.parts and run.plan.memory is not None and run.thread_id is not None and not run.options.read_only:
+        # Recording goes on by itself: a cancelled task has no time left.
+        run.services.background.spawn(record(run), f"record run {run.run_id}")
 
 
 def _trip(run: Run, wire: Tripwire) -> None:
@@ -449,13 +467,10 @@ def _leave(run: Run) -> None:
     if run.signal is not None:
         run.signal.set()
     run.finish_reason = "other"
+    _keep_broken_step(run, quietly=True)
     if run.push is not None:
         from mastra.types.chunks import Chunk  # noqa: PLC0415 - rare
 
         run.push(Chunk("abort", {}, run.run_id, path=run.path))
-    memory = run.plan.memory
-    if memory is not None and run.thread_id is not None and run.parts and not run.options.read_only:
-        # Recording goes on by itself: this task has no time left.
-        run.services.background.spawn(record(run), f"record run {run.run_id}")
     if run.options.on_abort is not None:
         run.services.background.spawn(tell(run, "on_abort", run.options.on_abort, None), f"on_abort {run.run_id}")
