@@ -111,7 +111,12 @@ async def _walk(run: Run) -> None:
         if run.push is not None:
             run.push(start_chunk(run))
     while True:
-        step = await _model_step(run)
+        try:
+            step = await _model_step(run)
+        except Tripwire as wire:
+            if not _may_retry(run, wire):
+                raise
+            continue
         if step.calls and any(not call.provider_executed for call in step.calls):
             run.budget.before_tools(len(step.calls))
             outcomes = await run_calls(run, step)
@@ -121,14 +126,39 @@ async def _walk(run: Run) -> None:
             if await _after_tools(run, step, outcomes):
                 continue
         else:
-            feedback = await _wants_more(run, step)
-            await _close_step(run, step, continued=feedback is not None)
+            try:
+                feedback = await _wants_more(run, step)
+                await _close_step(run, step, continued=feedback is not None)
+            except Tripwire as wire:
+                if not _may_retry(run, wire):
+                    raise
+                continue
             if feedback is not None:
                 _go_on(run, step)
                 run.prompt.append(UserMessage((TextPart(feedback),)))
                 continue
         break
     await _end(run)
+
+
+def _may_retry(run: Run, wire: Tripwire) -> bool:
+    """Send the model back with the reason of a blocked answer, where the processor and the options allow it."""
+    allowed = run.options.max_processor_retries or 0
+    if not wire.details.get("retry") or run.processor_retries >= allowed:
+        return False
+    run.processor_retries += 1
+    if run.steps:
+        # The blocked answer is neither shown to the model nor kept.
+        run.steps[-1].stored = True
+        del run.parts[len(run.parts) - _kept_of(run, run.steps[-1]) :]
+    run.prompt.append(UserMessage((TextPart(f"Your answer was refused: {wire.message} Answer again."),)))
+    return True
+
+
+def _kept_of(run: Run, step: Step) -> int:
+    """How many parts of a step stand in the answer already."""
+    count = len(step.parts)
+    return count if count and run.parts[-count:] == step.parts else 0
 
 
 # ---------------------------------------------------------------- beginning
@@ -200,6 +230,8 @@ async def _model_step(run: Run) -> Step:
             await _ask(run, step, candidate)
         except ModelError as error:
             # What was said already cannot be taken back: then there is no second model.
+            if not step.parts and await _tries_again(run, error):
+                return await _model_step(run)
             if step.parts or index == len(plan.models) - 1:
                 run.steps.append(step)
                 raise
@@ -215,6 +247,14 @@ async def _model_step(run: Run) -> Step:
             remember_wire(run, step)
         return step
     raise failure or RunError("There is no model to ask.", run_id=run.run_id)
+
+
+async def _tries_again(run: Run, error: ModelError) -> bool:
+    if not run.plan.error_processors:
+        return False
+    from mastra.agents.guards import process_error  # noqa: PLC0415 - only guarded agents need it
+
+    return await process_error(run, error)
 
 
 async def _ask(run: Run, step: Step, candidate: Candidate) -> None:

@@ -1,0 +1,133 @@
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mastra import Agent, tool
+from mastra.agents.processors.limits import (
+    BatchParts,
+    CostGuard,
+    ResponseCache,
+    StreamErrorRetry,
+    TokenLimiter,
+    ToolCallFilter,
+    ToolSearch,
+    message_tokens,
+    rank,
+    trim,
+)
+from mastra.errors import StreamBroken
+from mastra.providers.scripted import Answer, Call, ScriptedModel, echo
+from mastra.types.model import ModelProfile
+from mastra.types.prompt import (
+    AssistantMessage,
+    SystemMessage,
+    TextPart,
+    ToolCallPart,
+    ToolMessage,
+    ToolResultPart,
+    UserMessage,
+)
+
+round_of = st.builds(
+    lambda text, calls: [
+        UserMessage((TextPart(text),)),
+        *(
+            message
+            for n in range(calls)
+            for message in (
+                AssistantMessage((ToolCallPart(f"c{n}", "t", {"q": text}),)),
+                ToolMessage((ToolResultPart(f"c{n}", "t", text * 3),)),
+            )
+        ),
+        AssistantMessage((TextPart(text),)),
+    ],
+    st.text("ab ", max_size=60),
+    st.integers(0, 3),
+)
+
+
+@given(st.lists(round_of, min_size=1, max_size=6), st.integers(1, 400))
+def test_trimming_never_breaks_a_pair_and_keeps_the_newest(rounds, budget):
+    history = [SystemMessage("Be kind."), *(message for one in rounds for message in one)]
+    kept = trim(history, budget)
+    assert kept[0] == history[0]
+    assert kept[-1] == history[-1]
+    for before, message in itertools.pairwise(kept):
+        if isinstance(message, ToolMessage):
+            calls = {part.call_id for part in before.parts if isinstance(part, ToolCallPart)}
+            assert {part.call_id for part in message.parts} <= calls
+    if sum(message_tokens(message) for message in history) <= budget:
+        assert kept == history
+
+
+async def test_a_long_history_is_trimmed_before_the_call():
+    model = ScriptedModel(["ok"])
+    agent = Agent("a", model=model, input_processors=[TokenLimiter(100)])
+    await agent.generate([{"role": "user", "content": "x" * 200} for _ in range(20)])
+    assert len(model.requests[0].messages) < 4
+
+
+async def test_an_answer_stops_growing_at_its_limit():
+    agent = Agent("a", model=ScriptedModel(["word " * 100]), output_processors=[TokenLimiter(1000, output_limit=20)])
+    assert len((await agent.generate("hi")).text) < 100
+
+
+@tool
+async def look(city: str) -> str:
+    """Look at a city."""
+    return city
+
+
+async def test_old_tool_calls_are_filtered_and_new_ones_stay():
+    model = ScriptedModel([Call("look", {"city": "Oslo"}, "c1"), "ok", Call("look", {"city": "Bergen"}, "c2"), "ok"])
+    agent = Agent("a", model=model, tools=[look], input_processors=[ToolCallFilter()])
+    first = await agent.generate("one")
+    await agent.generate([*first.messages, "two"])
+    roles = [message.role for message in model.requests[2].messages]
+    assert "tool" not in roles
+    assert model.requests[3].messages[-1].role == "tool"
+
+
+async def test_a_run_that_costs_too_much_is_blocked():
+    model = ScriptedModel([Call("look", {"city": "x"})], per_run=True, profile=ModelProfile(output_price=1e6))
+    agent = Agent("a", model=model, tools=[look], input_processors=[CostGuard(run_cost=1.0)])
+    result = await agent.generate("hi", max_steps=50)
+    assert result.finish_reason == "tripwire"
+    assert len(result.steps) == 1
+
+
+async def test_text_is_sent_in_larger_pieces():
+    agent = Agent("a", model=ScriptedModel(["one two three four five six"]), output_processors=[BatchParts(10)])
+    async with agent.stream("hi") as run:
+        pieces = [piece async for piece in run.text]
+    assert "".join(pieces) == "one two three four five six"
+    assert len(pieces) < 5
+
+
+async def test_the_same_question_is_answered_once_per_owner():
+    model = ScriptedModel([echo, echo])
+    agent = Agent("a", model=model, input_processors=[cache := ResponseCache()], output_processors=[cache])
+    for resource in ("u1", "u1", "u2"):
+        assert (await agent.generate("hi", resource=resource)).text == "hi"
+    assert model.used == 2
+
+
+async def test_a_broken_stream_is_tried_again():
+    model = ScriptedModel([Answer(text="x", fail=StreamBroken("cut")), "whole"])
+    agent = Agent("a", model=model, error_processors=[StreamErrorRetry()])
+    assert (await agent.generate("hi")).text == "whole"
+
+
+async def test_of_hundreds_of_tools_the_model_sees_those_that_fit():
+    tools = [look.but(name=f"tool_{n}", description=f"Does thing number {n}") for n in range(200)]
+    tools.append(look.but(name="sendInvoice", description="Sends an invoice to a customer"))
+    model = ScriptedModel(["ok"])
+    await Agent("a", model=model, tools=tools, input_processors=[ToolSearch(top=5)]).generate("send invoices please")
+    names = [spec.name for spec in model.requests[0].tools]
+    assert len(names) == 5
+    assert "sendInvoice" in names
+
+
+def test_ranking_prefers_rare_words():
+    assert rank("the weather", [("a", "the the"), ("b", "the weather")])[0] == "b"
