@@ -68,7 +68,7 @@ _DOCUMENTS = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
 _object_form = Compiled(rewrite_object)
-_NAME = re.compile(r"[^A-Za-z0-9 ()\[\]-]+")
+_NAME = re.compile(r"[^A-Za-z0-9()\[\]-]+")
 _REGION = re.compile(r"[a-z0-9-]+")
 
 
