@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -35,14 +36,13 @@ def test_the_published_example_has_the_published_signature():
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30), st.binary(max_size=50))
 def test_botocore_signs_the_same(model_id, content):
     auth = pytest.importorskip("botocore.auth", reason="botocore is the oracle of this test")
-    from urllib.parse import quote
-
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials as Theirs
-
+    request_type = pytest.importorskip("botocore.awsrequest").AWSRequest
+    credentials_type = pytest.importorskip("botocore.credentials").Credentials
     url = f"https://bedrock-runtime.eu-north-1.amazonaws.com/model/{quote(model_id, safe='')}/converse-stream"
-    request = AWSRequest("POST", url, headers={"content-type": "application/json"}, data=content)
-    theirs = auth.SigV4Auth(Theirs(KEYS.access_key, KEYS.secret_key.reveal(), "token"), "bedrock", "eu-north-1")
+    request = request_type("POST", url, headers={"content-type": "application/json"}, data=content)
+    theirs = auth.SigV4Auth(
+        credentials_type(KEYS.access_key, KEYS.secret_key.reveal(), "token"), "bedrock", "eu-north-1"
+    )
     theirs.add_auth(request)
     moment = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     ours = signed_headers(

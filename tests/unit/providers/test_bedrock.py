@@ -86,9 +86,14 @@ def test_thoughts_come_with_signature_or_hidden():
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("throttlingException", RateLimited), ("validationException", BadModelRequest), ("AccessDeniedException", AuthFailed),
-     ("modelStreamErrorException", ModelUnavailable), ("internalServerException", ModelUnavailable)],
-)  # fmt: skip
+    [
+        ("throttlingException", RateLimited),
+        ("validationException", BadModelRequest),
+        ("AccessDeniedException", AuthFailed),
+        ("modelStreamErrorException", ModelUnavailable),
+        ("internalServerException", ModelUnavailable),
+    ],
+)
 def test_exceptions_in_the_stream(name, kind):
     with pytest.raises(kind):
         deltas_of(model(), [("messageStart", {}), (f"!{name}", {"message": "m"})], encode)

@@ -23,15 +23,53 @@ from mastra.providers.keys import Secret
 
 # What vendors send, as they publish it.
 CASES = [
-    (400, {"error": {"message": "This model's maximum context length is 8192 tokens.", "code": "context_length_exceeded"}},
-     ContextTooLong, False),
-    (400, {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens"}},
-     ContextTooLong, False),
-    (400, {"error": {"code": 400, "message": "The input token count (9) exceeds the maximum", "status": "INVALID_ARGUMENT"}},
-     ContextTooLong, False),
-    (413, {"error": {"type": "request_too_large", "message": "Request exceeds the maximum size"}}, ContextTooLong, False),
-    (400, {"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}},
-     AuthFailed, False),
+    (
+        400,
+        {
+            "error": {
+                "message": "This model's maximum context length is 8192 tokens.",
+                "code": "context_length_exceeded",
+            }
+        },
+        ContextTooLong,
+        False,
+    ),
+    (
+        400,
+        {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens"}},
+        ContextTooLong,
+        False,
+    ),
+    (
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": "The input token count (9) exceeds the maximum",
+                "status": "INVALID_ARGUMENT",
+            }
+        },
+        ContextTooLong,
+        False,
+    ),
+    (
+        413,
+        {"error": {"type": "request_too_large", "message": "Request exceeds the maximum size"}},
+        ContextTooLong,
+        False,
+    ),
+    (
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": "API key not valid. Please pass a valid API key.",
+                "status": "INVALID_ARGUMENT",
+            }
+        },
+        AuthFailed,
+        False,
+    ),
     (400, {"error": {"code": "content_filter", "message": "The response was filtered"}}, ContentRefused, False),
     (404, {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}, ModelMissing, False),
     (400, {"error": {"message": "x is not a valid model ID", "code": "invalid model"}}, ModelMissing, False),
@@ -44,7 +82,7 @@ CASES = [
     (500, [{"error": {"message": "internal", "status": "INTERNAL"}}], ModelUnavailable, True),
     (501, {}, ModelUnavailable, False),
     (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, ModelUnavailable, True),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "payload", "kind", "retryable"), CASES)
