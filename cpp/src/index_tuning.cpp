@@ -1,5 +1,6 @@
 // Fitting the grid, linking rows, measuring what a walk finds, repair and compaction.
 #include <algorithm>
+#include <initializer_list>
 #include <cmath>
 #include <mutex>
 #include <numeric>
@@ -224,7 +225,7 @@ void VectorIndex::State::tune(bool always) {
     truth[i].resize(std::min(truth[i].size(), k));
   }
   std::vector<Calibration> curve;
-  for (const std::size_t ef : {10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640}) {
+  for (const std::size_t ef : std::initializer_list<std::size_t>{10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640}) {
     double found = 0.0, asked = 0.0, distances = 0.0;
     for (std::size_t i = 0; i < kSample; ++i) {
       grid.fold(table, rows[i].data(), scratch.query);

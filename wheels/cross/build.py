@@ -87,7 +87,12 @@ def build(target: Target, python: Path, work: Path, out: Path) -> Path:
     dist = folder / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     command = [tool, "-m", "build", "--wheel", "--no-isolation", "-o", dist, f"-Cbuild-dir={folder}/build", ROOT]
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    with (folder / "build.log").open("w", encoding="utf-8") as log:
+        done = subprocess.run(command, env=environment, check=False, stdout=log, stderr=subprocess.STDOUT)
+    if done.returncode:
+        lines = (folder / "build.log").read_text(encoding="utf-8").splitlines()
+        told = [line for line in lines if "error" in line.lower()] or lines
+        sys.exit("\n".join([f"the build failed, see {folder}/build.log", *told[:5]]))
     (raw,) = dist.glob("*.whl")
     tags = target.tag if target.glibc != (2, 17) else f"{target.tag}.manylinux2014_{target.processor}"
     subprocess.run([tool, "-m", "wheel", "tags", "--remove", f"--platform-tag={tags}", raw],
