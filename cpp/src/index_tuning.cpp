@@ -1,7 +1,7 @@
 // Fitting the grid, linking rows, measuring what a walk finds, repair and compaction.
 #include <algorithm>
-#include <initializer_list>
 #include <cmath>
+#include <initializer_list>
 #include <mutex>
 #include <numeric>
 #include <random>
