@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import urllib.request
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -106,24 +107,37 @@ class Http:
             import ssl  # noqa: PLC0415 - httpx has loaded it
 
             verify = ssl.create_default_context(cafile=verify)
+        transport = options.transport
+        limits = httpx.Limits(
+            max_connections=options.max_connections,
+            max_keepalive_connections=options.max_idle_connections,
+            keepalive_expiry=options.idle_connection_s,
+        )
+        if transport is None and self._is_plain():
+            from mastra.providers.http11 import PooledTransport  # noqa: PLC0415 - only the first request needs it
+
+            transport = PooledTransport(verify, limits)
         try:
             return httpx.AsyncClient(
-                transport=options.transport,
+                transport=transport,
                 verify=verify,
                 http2=options.http2,
                 proxy=options.proxy,
-                trust_env=options.trust_env and options.transport is None,
+                trust_env=options.trust_env and transport is None,
                 # Our own timers cover connect, first byte and silence, whatever the transport.
                 timeout=None,  # noqa: S113
                 follow_redirects=False,
-                limits=httpx.Limits(
-                    max_connections=options.max_connections,
-                    max_keepalive_connections=options.max_idle_connections,
-                    keepalive_expiry=options.idle_connection_s,
-                ),
+                limits=limits,
             )
         except ImportError as error:
             raise MissingExtra("http2", feature="HTTP/2", module="h2") from error
+
+    def _is_plain(self) -> bool:
+        """Whether our own HTTP/1.1 will do: no HTTP/2 and no proxy, neither given nor in the environment."""
+        options = self.options
+        if options.http2 or options.proxy is not None:
+            return False
+        return not (options.trust_env and urllib.request.getproxies())
 
     async def close(self) -> None:
         """Close the connections of this event loop as soon as nobody uses them; the next request opens new ones."""
