@@ -6,6 +6,7 @@ Our own routes are answered straight from the table; custom routes and unknown p
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from mastra.server.audit import AuditLog
 from mastra.server.body import read_body
 from mastra.server.call import Call, header, parse_query
 from mastra.server.gate import Gate
+from mastra.server.log_ring import LogRing
 from mastra.server.options import ServerOptions
 from mastra.server.problems import invalid, problem
 from mastra.server.replies import Raw, Stream
@@ -88,6 +90,9 @@ class App:
 
     async def startup(self) -> None:
         """Open the application unless somebody else has."""
+        if self.options.keep_logs and self.state.logs is None:
+            self.state.logs = LogRing()
+            logging.getLogger("mastra").addHandler(self.state.logs)
         self._owns_life = not self.mastra.is_open
         if self._owns_life:
             await self.mastra.open()
@@ -98,6 +103,8 @@ class App:
         await self.state.stop()
         if self.state.audit is not None:
             await self.state.audit.flush()
+        if self.state.logs is not None:
+            logging.getLogger("mastra").removeHandler(self.state.logs)
         if self._owns_life:
             await self.mastra.close(drain_s=self.options.drain_s)
 

@@ -43,7 +43,8 @@ class ServerOptions:
     page: bool = False
     audit: bool = False
     audit_secret: str | None = None
-    metrics: bool = True
+    # Keep the newest log records in memory, readable under /logs by administrators.
+    keep_logs: bool = False
     # Starlette routes and middleware of the application's own.
     routes: Sequence[Any] = ()
     middleware: Sequence[Any] = ()

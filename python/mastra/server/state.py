@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mastra.mastra import Mastra
     from mastra.server.audit import AuditLog
+    from mastra.server.log_ring import LogRing
     from mastra.server.options import ServerOptions
     from mastra.server.table import Table
 
@@ -63,6 +64,7 @@ class State:
         self.addresses = Limiter(options.rate_per_address) if options.rate_per_address else None
         self.guesses = Limiter(options.guess_rate)
         self.runs = RunOwners()
+        self.logs: LogRing | None = None
         self._memory: Memory | None = None
         self.streams: set[OpenStream] = set()
         self.stopping = False

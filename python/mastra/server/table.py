@@ -28,7 +28,11 @@ NOUNS = (
     "tools",
     "memory",
     "vectors",
+    "scores",
+    "logs",
     "observability",
+    "processors",
+    "openai",
     "auth",
     "system",
 )

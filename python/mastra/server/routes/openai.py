@@ -1,0 +1,364 @@
+"""Agents under OpenAI's names: responses, conversations, and chat completions with our agents as models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from mastra.errors import InvalidInput, NotFound
+from mastra.server.describe import DRAFT, agent_tools
+from mastra.server.replies import Raw, Stream
+from mastra.server.run_options import check_thread, run_options
+from mastra.server.sse import dumps
+from mastra.server.table import Route
+from mastra.types.ids import new_id
+from mastra.types.records import Delete, Put, Table
+
+if TYPE_CHECKING:
+    from mastra.agents.agent import Agent
+    from mastra.runtime.stream import RunStream
+    from mastra.server.call import Call
+
+RESPONSES = Table("responses", indexes=("resourceId",))
+
+
+def _event(kind: str, data: dict[str, Any], number: int) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **data, "sequence_number": number}) + b"\n\n"
+
+
+def _usage(usage: Any) -> dict[str, Any]:
+    wire = usage.to_wire()
+    return {
+        "input_tokens": wire.get("inputTokens", 0),
+        "output_tokens": wire.get("outputTokens", 0),
+        "total_tokens": wire.get("totalTokens", 0),
+        "input_tokens_details": {"cached_tokens": wire.get("cachedInputTokens", 0)},
+        "output_tokens_details": {"reasoning_tokens": wire.get("reasoningTokens", 0)},
+    }
+
+
+def _texts(given: Any) -> list[dict[str, Any]]:
+    """Input items as messages; a developer is a system."""
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    messages = []
+    for item in given:
+        content = item["content"]
+        if isinstance(content, list):
+            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
+        role = "system" if item["role"] == "developer" else item["role"]
+        messages.append({"role": role, "content": content})
+    return messages
+
+
+class _Answer:
+    """The response object while it grows."""
+
+    def __init__(self, agent: Agent, body: dict[str, Any], tools: list[dict[str, Any]], model: str) -> None:
+        self.id = f"msg_{new_id()}"
+        self.agent = agent
+        self.conversation: str | None = body.get("conversation_id")
+        self._body = body
+        self._tools = tools
+        self._model = model
+        self._created = int(time.time())
+
+    def item(self, text: str | None) -> dict[str, Any]:
+        part = [] if text is None else [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+        state = "in_progress" if text is None else "completed"
+        return {"id": self.id, "type": "message", "role": "assistant", "status": state, "content": part}
+
+    def wire(self, text: str | None = None, usage: dict[str, Any] | None = None) -> dict[str, Any]:
+        done = text is not None
+        return {
+            "id": self.id,
+            "object": "response",
+            "created_at": self._created,
+            "completed_at": int(time.time()) if done else None,
+            "model": self._model,
+            "status": "completed" if done else "in_progress",
+            "output": [self.item(text)] if done else [],
+            "usage": usage,
+            "error": None,
+            "incomplete_details": None,
+            "instructions": self._body.get("instructions"),
+            "text": self._body.get("text"),
+            "previous_response_id": self._body.get("previous_response_id"),
+            "conversation_id": self.conversation,
+            "tools": self._tools,
+            "store": bool(self._body.get("store")),
+        }
+
+
+async def create_response(call: Call) -> Raw | Stream:
+    """Run an agent; the answer has the shape of OpenAI's Responses API."""
+    body = call.body
+    agent_id = body.get("agent_id")
+    if not agent_id:
+        raise InvalidInput("agent_id is needed: it names the agent that answers.")
+    agent: Agent = call.mastra.get_agent(agent_id)
+    options = run_options(call)
+    for name in ("output", "detached", "context"):
+        options.pop(name, None)
+    conversation = body.get("conversation_id")
+    earlier = body.get("previous_response_id")
+    if earlier:
+        row = await _stored(call, earlier)
+        conversation = conversation or row["response"]["conversation_id"]
+    if conversation is None and body.get("store"):
+        conversation = new_id()
+    if conversation is not None:
+        options.update(thread=conversation, resource=call.owner(None) or conversation)
+        await check_thread(call, agent, options)
+    form = (body.get("text") or {}).get("format") or {}
+    if form.get("type") == "json_schema":
+        options["output"] = form["schema"]
+    plan = await agent.plan(call.context)
+    tools = [
+        {
+            "type": "function",
+            "name": name,
+            "description": tool.description,
+            "parameters": {"$schema": DRAFT, **tool.json_schema},
+        }
+        for name, tool in (await agent_tools(agent, call.context)).items()
+    ]
+    answer = _Answer(agent, body, tools, f"{plan.model.provider}/{plan.model.model_id}")
+    answer.conversation = conversation
+    run = agent.stream(_texts(body["input"]), **options)
+    if body.get("stream"):
+        return Stream(_response_events(call, run, answer), b"text/event-stream; charset=utf-8")
+    async with run:
+        result = await run.result()
+    wire = answer.wire(result.text, _usage(result.usage))
+    await _store(call, wire)
+    return Raw(dumps(wire), b"application/json")
+
+
+async def _response_events(call: Call, run: RunStream[Any], answer: _Answer) -> AsyncIterator[bytes]:
+    number = 0
+    place: dict[str, Any] = {"output_index": 0, "content_index": 0, "item_id": answer.id}
+
+    def event(kind: str, **data: Any) -> bytes:
+        nonlocal number
+        number += 1
+        return _event(f"response.{kind}", data, number)
+
+    text: list[str] = []
+    async with run:
+        batch = await run.take()  # an early failure is still an ordinary answer
+        part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+        head = [event("created", response=answer.wire()), event("in_progress", response=answer.wire())]
+        head.append(event("output_item.added", output_index=0, item=answer.item(None)))
+        head.append(event("content_part.added", **place, part=part))
+        yield b"".join(head)
+        while batch:
+            out = []
+            for chunk in batch:
+                if chunk.type == "text-delta":
+                    text.append(chunk.payload["text"])
+                    out.append(event("output_text.delta", **place, delta=chunk.payload["text"]))
+            if out:
+                yield b"".join(out)
+            batch = await run.take()
+        result = await run.result()
+        whole = "".join(text)
+        wire = answer.wire(whole, _usage(result.usage))
+        await _store(call, wire)
+        yield b"".join(
+            [
+                event("output_text.done", **place, text=whole),
+                event("content_part.done", **place, part={**part, "text": whole}),
+                event("output_item.done", output_index=0, item=answer.item(whole)),
+                event("completed", response=wire),
+            ]
+        )
+
+
+async def _store(call: Call, wire: dict[str, Any]) -> None:
+    if wire["store"]:
+        row = {"response": wire, "resourceId": call.owner(None)}
+        await call.mastra.storage.write([Put(RESPONSES, wire["id"], row)])
+
+
+async def _stored(call: Call, response_id: str) -> dict[str, Any]:
+    row = await call.mastra.storage.get(RESPONSES, response_id)
+    if row is None or not call.mine(row.get("resourceId")):
+        raise NotFound(f"Response {response_id} not found")
+    return row
+
+
+async def get_response(call: Call) -> dict[str, Any]:
+    """A stored response."""
+    row = await _stored(call, call.params["responseId"])
+    found: dict[str, Any] = row["response"]
+    return found
+
+
+async def delete_response(call: Call) -> dict[str, Any]:
+    """Forget a stored response."""
+    response_id = call.params["responseId"]
+    await _stored(call, response_id)
+    await call.mastra.storage.write([Delete(RESPONSES, response_id)])
+    return {"id": response_id, "object": "response", "deleted": True}
+
+
+# ---------------------------------------------------------------- conversations
+
+
+async def create_conversation(call: Call) -> dict[str, Any]:
+    """A thread under another name."""
+    body = call.body
+    call.mastra.get_agent(body["agent_id"])
+    name = body.get("conversation_id") or new_id()
+    thread = await call.state.memory.create_thread(
+        resource_id=call.owner(body.get("resource_id")) or name,
+        thread_id=name,
+        title=body.get("title") or "",
+        metadata=body.get("metadata"),
+    )
+    return {"id": thread.id, "object": "conversation", "thread": thread.to_wire()}
+
+
+async def _conversation(call: Call) -> Any:
+    thread = await call.state.memory.get_thread(call.params["conversationId"])
+    if thread is None or not call.mine(thread.resource_id):
+        raise NotFound(f"Conversation {call.params['conversationId']} was not found")
+    return thread
+
+
+async def get_conversation(call: Call) -> dict[str, Any]:
+    """One conversation."""
+    thread = await _conversation(call)
+    return {"id": thread.id, "object": "conversation", "thread": thread.to_wire()}
+
+
+async def list_items(call: Call) -> dict[str, Any]:
+    """The messages of a conversation as items."""
+    thread = await _conversation(call)
+    page = await call.state.memory.list_messages(thread.id, per_page=100)
+    data = [
+        {
+            "id": message.id,
+            "type": "message",
+            "role": message.role,
+            "status": "completed",
+            "content": [{"type": "input_text" if message.role == "user" else "output_text", "text": message.text}],
+        }
+        for message in page.messages
+    ]
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": page.has_more}
+
+
+async def delete_conversation(call: Call) -> dict[str, Any]:
+    """Remove a conversation with its messages."""
+    thread = await _conversation(call)
+    await call.state.memory.delete_thread(thread.id)
+    return {"id": thread.id, "object": "conversation.deleted", "deleted": True}
+
+
+# ---------------------------------------------------------------- chat completions
+
+
+async def list_models(call: Call) -> dict[str, Any]:
+    """Our agents, as models."""
+    data = [{"id": name, "object": "model", "created": 0, "owned_by": "mastra"} for name in call.mastra.agents]
+    return {"object": "list", "data": data}
+
+
+async def chat_completions(call: Call) -> Raw | Stream:
+    """Run the agent that `model` names; the answer has the shape of OpenAI's chat completions."""
+    body = call.body
+    name = body["model"].removeprefix("mastra/")
+    agent: Agent = call.mastra.get_agent(name)
+    settings = {
+        ours: body[theirs]
+        for theirs, ours in (("temperature", "temperature"), ("top_p", "topP"), ("max_tokens", "maxOutputTokens"),
+                             ("max_completion_tokens", "maxOutputTokens"), ("seed", "seed"))
+        if body.get(theirs) is not None
+    }  # fmt: skip
+    options: dict[str, Any] = {"request_context": call.context, "resource": call.owner(body.get("user"))}
+    if settings:
+        options["model_settings"] = settings
+    run = agent.stream(_texts(body["messages"]), **options)
+    head = {"id": f"chatcmpl-{run.run_id}", "created": int(time.time()), "model": body["model"]}
+    if body.get("stream"):
+        with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        return Stream(_completion_events(run, head, with_usage=with_usage))
+    async with run:
+        result = await run.result()
+    message = {"role": "assistant", "content": result.text}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(result.finish_reason)}
+    answer = {**head, "object": "chat.completion", "choices": [choice], "usage": _tokens(result.usage)}
+    return Raw(dumps(answer), b"application/json")
+
+
+def _finish(reason: str) -> str:
+    return {"length": "length", "content-filter": "content_filter"}.get(reason, "stop")
+
+
+def _tokens(usage: Any) -> dict[str, int]:
+    found = _usage(usage)
+    return {
+        "prompt_tokens": found["input_tokens"],
+        "completion_tokens": found["output_tokens"],
+        "total_tokens": found["total_tokens"],
+    }
+
+
+async def _completion_events(run: RunStream[Any], head: dict[str, Any], *, with_usage: bool) -> AsyncIterator[bytes]:
+    def frame(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        data = {**head, "object": "chat.completion.chunk", "choices": [choice], **more}
+        return b"data: " + dumps(data) + b"\n\n"
+
+    async with run:
+        batch = await run.take()
+        yield frame({"role": "assistant", "content": ""})
+        while batch:
+            out = [frame({"content": chunk.payload["text"]}) for chunk in batch if chunk.type == "text-delta"]
+            if out:
+                yield b"".join(out)
+            batch = await run.take()
+        result = await run.result()
+        yield frame({}, _finish(result.finish_reason))
+        if with_usage:
+            last = {**head, "object": "chat.completion.chunk", "choices": [], "usage": _tokens(result.usage)}
+            yield b"data: " + dumps(last) + b"\n\n"
+        yield b"data: [DONE]\n\n"
+
+
+ROUTES = {
+    "POST /v1/responses": create_response,
+    "GET /v1/responses/:responseId": get_response,
+    "DELETE /v1/responses/:responseId": delete_response,
+    "POST /v1/conversations": create_conversation,
+    "GET /v1/conversations/:conversationId": get_conversation,
+    "GET /v1/conversations/:conversationId/items": list_items,
+    "DELETE /v1/conversations/:conversationId": delete_conversation,
+}
+_COMPLETION = {
+    "model": "string+",
+    "messages": [{"role": "'system'|'developer'|'user'|'assistant'", "content": "string|array"}],
+    "stream?": "boolean",
+    "stream_options?": "object",
+    "user?": "string",
+    "temperature?": "number",
+    "top_p?": "number",
+    "max_tokens?": "integer>0",
+    "max_completion_tokens?": "integer>0",
+    "seed?": "integer",
+}
+OWN = [
+    Route("GET", "/v1/models", permissions=("agents:read",), handler=list_models, response={"data": ["object"]}),
+    Route(
+        "POST",
+        "/v1/chat/completions",
+        out="raw",
+        permissions=("agents:execute",),
+        body=_COMPLETION,
+        handler=chat_completions,
+    ),
+]
