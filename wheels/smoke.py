@@ -6,12 +6,15 @@ Prints what it did; the last line is "smoke: ok". One process, no network, no ke
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import random
 import subprocess
 import sys
+import tempfile
 from array import array
+from pathlib import Path
 
 
 def step(name: str) -> None:
@@ -79,6 +82,63 @@ def check_parsers() -> None:
     assert partial.value == {"a": [1, 2]}, partial.value
 
 
+def check_index(folder: Path) -> None:
+    """The vector index: built, searched, saved, opened again, and right."""
+    import numpy as np  # noqa: PLC0415 - a dependency of the index alone
+
+    from mastra.native.index import VectorIndex  # noqa: PLC0415 - the import is part of the proof
+
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((500, 48), dtype=np.float32)
+    index = VectorIndex(48, metric="cosine", storage="f32")
+    index.add(vectors)
+    file = folder / "smoke.index"
+    index.save(file)
+    opened = VectorIndex.open(file)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = 0
+    for row in range(0, 500, 25):
+        ids, _ = opened.search(vectors[row], 10)
+        assert ids[0] == row, (row, ids)
+        best = np.argsort(-(unit @ unit[row]), kind="stable")[:10]
+        found += len(set(map(int, ids)) & set(map(int, best)))
+    assert found >= 190, f"recall {found / 200}"
+    print(f"  recall@10 {found / 200:.3f}")
+
+
+async def check_agent_and_workflow(folder: Path) -> None:
+    """An agent with a tool, remembered in SQLite, and a workflow that waits and goes on after a restart."""
+    from mastra import Agent, Mastra, StepContext, Workflow, step, tool  # noqa: PLC0415 - the import is part of the proof
+    from mastra.memory.memory import Memory  # noqa: PLC0415 - the same
+
+    @tool
+    async def double(number: int) -> int:
+        """Twice the number."""
+        return 2 * number
+
+    @step
+    async def ask(value: dict, ctx: StepContext) -> dict:
+        if ctx.resume_data is None:
+            ctx.suspend({"ok?": value})
+        return {**value, "resumed": ctx.resume_data}
+
+    script = 'scripted/call double {"number": 21} | It is 42.'
+    url = f"sqlite:///{folder / 'smoke.db'}"
+    agent = Agent("smoke", model=script, tools=[double], memory=Memory())
+    workflow = Workflow("smoke").then(ask).commit()
+    async with Mastra(agents=[agent], workflows=[workflow], storage=url):
+        result = await agent.generate("Double 21.", thread="t1", resource="u1")
+        assert result.text == "It is 42.", result.text
+        assert len(result.steps) == 2
+        run = await workflow.create_run()
+        waiting = await run.start({"n": 1})
+        assert waiting.status == "suspended", waiting.status
+    again = Workflow("smoke").then(ask).commit()
+    async with Mastra(workflows=[again], storage=url):
+        done = await (await again.get_run(run.run_id)).resume({"yes": True})
+        assert done.result == {"n": 1, "resumed": {"yes": True}}, done
+
+
 def main() -> None:
     """Everything, in order."""
     if "--kernel" in sys.argv:
@@ -94,6 +154,11 @@ def main() -> None:
     check_every_kernel()
     step("parsers")
     check_parsers()
+    with tempfile.TemporaryDirectory() as folder:
+        step("vector index: build, search, save, open")
+        check_index(Path(folder))
+        step("agent with a tool and memory; durable workflow")
+        asyncio.run(check_agent_and_workflow(Path(folder)))
     print("smoke: ok")
 
 

@@ -1,0 +1,92 @@
+"""What the release promises: the wheels of the list, pinned tools, a bill of materials."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEELS = ROOT / "wheels"
+sys.path[:0] = [str(WHEELS)]
+
+import sbom  # noqa: E402 - a script, not a package
+
+
+@pytest.mark.slow
+def test_identifiers_are_those_that_cibuildwheel_would_build() -> None:
+    pytest.importorskip("cibuildwheel", reason="pip install cibuildwheel")
+    found = []
+    for platform in ("linux", "macos", "windows", "android", "ios", "pyodide"):
+        command = [sys.executable, "-m", "cibuildwheel", "--config-file", str(WHEELS / "cibuildwheel.toml"),
+                   "--print-build-identifiers", "--platform", platform]  # fmt: skip
+        command += ["--archs", "all"] if platform in {"android", "ios", "pyodide"} else []
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        found += done.stdout.split()
+    assert found == (WHEELS / "identifiers.txt").read_text(encoding="utf-8").split()
+
+
+def test_every_promised_platform_has_every_python() -> None:
+    names = (WHEELS / "identifiers.txt").read_text(encoding="utf-8").split()
+    wanted = [
+        f"cp3{minor}-{platform}"
+        for minor in (11, 12, 13, 14)
+        for platform in ("manylinux_x86_64", "manylinux_aarch64", "musllinux_x86_64", "musllinux_aarch64",
+                         "macosx_x86_64", "macosx_arm64", "win_amd64", "win_arm64")
+    ]  # fmt: skip
+    assert set(wanted) <= set(names)
+
+
+@pytest.mark.parametrize("name", ["build-requirements.txt", "requirements.txt"])
+def test_every_requirement_is_pinned_by_hash(name: str) -> None:
+    text = (WHEELS / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert lines
+    assert [line for line in lines if not re.match(r"[a-z0-9._-]+==\S+.*--hash=sha256:[0-9a-f]{64}", line)] == []
+
+
+def test_every_action_is_pinned_by_commit() -> None:
+    loose = [
+        f"{path.name}: {action}"
+        for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+        for action in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+        if not re.search(r"@[0-9a-f]{40}$", action)
+    ]
+    assert loose == []
+
+
+METADATA = """Metadata-Version: 2.4
+Name: mastra
+Version: 9.9.9
+Requires-Dist: httpx>=0.28
+Requires-Dist: redis>=5.2; extra == "redis"
+"""
+
+
+def wheel(path: Path, order: int) -> Path:
+    entries = {"mastra/__init__.py": "x = 1\n", "mastra-9.9.9.dist-info/METADATA": METADATA,
+               "mastra-9.9.9.dist-info/RECORD": ""}  # fmt: skip
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in sorted(entries, reverse=bool(order)):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6)), entries[name])
+    return path
+
+
+def test_a_wheel_gets_its_bill_of_materials_and_the_same_bytes_every_time(tmp_path: Path) -> None:
+    one, two = wheel(tmp_path / "a.whl", 0), wheel(tmp_path / "b.whl", 1)
+    for path in (one, two, two):
+        sbom.add_to_wheel(path, {"pybind11": "3.1.0"})
+    assert one.read_bytes() == two.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        assert archive.testzip() is None
+        bill = json.loads(archive.read("mastra-9.9.9.dist-info/sboms/mastra.cdx.json"))
+        record = archive.read("mastra-9.9.9.dist-info/RECORD").decode()
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert [item["name"] for item in bill["components"]] == ["pybind11", "httpx"]
+    assert "mastra-9.9.9.dist-info/sboms/mastra.cdx.json,sha256=" in record
+    assert set(bill["dependencies"][0]["dependsOn"]) == {item["bom-ref"] for item in bill["components"]}
