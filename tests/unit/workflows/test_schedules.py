@@ -1,0 +1,140 @@
+"""Schedules fire once for each moment, in one process or several."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mastra import Workflow, step
+from mastra.errors import InvalidInput, NotFound
+from mastra.runtime.services import Services
+from mastra.storage.memory import MemoryStorage
+from mastra.workflows.schedules import Schedules
+from mastra.workflows.worker import Worker
+
+START = datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)
+
+
+class HandClock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self):
+        self.moment = START
+
+    def now(self):
+        return self.moment
+
+    def monotonic(self):
+        return self.moment.timestamp()
+
+    async def sleep(self, seconds):
+        await asyncio.Event().wait()
+
+
+def application(storage, clock, calls):
+    services = Services(storage=storage, clock=clock)
+    services.workflow_worker = Worker(services, tick_s=3600)
+
+    @step(id="note")
+    def note(value: dict) -> dict:
+        calls.append(value)
+        return value
+
+    workflow = Workflow("nightly").then(note).commit()
+    workflow.bind(services)
+    services.workflows["nightly"] = workflow
+    return Schedules(services)
+
+
+@pytest.fixture
+async def office():
+    storage, clock, calls = MemoryStorage(), HandClock(), []
+    made = [application(storage, clock, calls) for _ in range(2)]
+    yield made, clock, calls
+    for one in made:
+        await one.services.background.settle()
+        await one.worker.stop(grace_s=0)
+
+
+async def settle(schedules):
+    for one in schedules:
+        await one.services.background.settle()
+
+
+async def test_a_moment_is_fired_by_one_process_only(office):
+    schedules, clock, calls = office
+    made = await schedules[0].create({"workflowId": "nightly", "cron": "* * * * *", "inputData": {"n": 1}})
+    assert made["nextFireAt"] == round(datetime(2026, 1, 1, 0, 1, tzinfo=UTC).timestamp() * 1000)
+    await asyncio.gather(*(one.fire() for one in schedules))
+    assert calls == []
+    for _ in range(3):
+        clock.moment += timedelta(minutes=1)
+        await asyncio.gather(*(one.fire() for one in schedules))
+        await settle(schedules)
+    assert calls == [{"n": 1}] * 3
+    triggers = await schedules[1].triggers(made["id"])
+    assert [one["outcome"] for one in triggers] == ["succeeded"] * 3
+
+
+@pytest.mark.parametrize(("missed", "fired"), [("skip", 0), ("once", 1), ("all", 5)])
+async def test_moments_that_nobody_was_there_for_follow_the_policy(office, missed, fired):
+    schedules, clock, calls = office
+    await schedules[0].create({"workflowId": "nightly", "every": 3600, "inputData": {}, "missed": missed})
+    clock.moment += timedelta(hours=5, minutes=30)
+    await schedules[0].fire()
+    await settle(schedules)
+    assert len(calls) == fired
+
+
+async def test_a_single_moment_fires_once_even_when_it_is_late(office):
+    schedules, clock, calls = office
+    made = await schedules[0].create({"workflowId": "nightly", "at": "2026-01-01T01:00:00Z", "inputData": {}})
+    clock.moment += timedelta(days=1)
+    await schedules[0].fire()
+    await schedules[0].fire()
+    await settle(schedules)
+    assert len(calls) == 1
+    assert (await schedules[0].get(made["id"]))["status"] == "completed"
+
+
+async def test_a_paused_schedule_does_not_fire(office):
+    schedules, clock, calls = office
+    made = await schedules[0].create({"workflowId": "nightly", "every": 60, "inputData": {}})
+    assert (await schedules[0].pause(made["id"]))["status"] == "paused"
+    clock.moment += timedelta(minutes=10)
+    await schedules[0].fire()
+    await schedules[0].resume(made["id"])
+    await schedules[0].fire()
+    assert calls == []
+    clock.moment += timedelta(minutes=1)
+    await schedules[0].fire()
+    await settle(schedules)
+    assert len(calls) == 1
+
+
+async def test_a_trigger_whose_process_died_is_started_by_another(office):
+    schedules, clock, calls = office
+    made = await schedules[0].create({"workflowId": "nightly", "every": 60, "inputData": {}})
+    begun, schedules[0]._begin = schedules[0]._begin, lambda *_: asyncio.sleep(0)
+    clock.moment += timedelta(minutes=1)
+    await schedules[0].fire()
+    assert calls == []
+    clock.moment += timedelta(seconds=10)
+    await schedules[1].fire()
+    await settle(schedules)
+    assert len(calls) == 1
+    assert begun is not None
+    assert (await schedules[1].run_now(made["id"]))["triggerKind"] == "manual"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{}, {"workflowId": "w"}, {"workflowId": "w", "cron": "x"}, {"workflowId": "w", "every": 0},
+     {"workflowId": "w", "every": 5, "cron": "* * * * *"}, {"workflowId": "w", "every": 5, "nope": 1},
+     {"workflowId": "w", "agentId": "a", "every": 5}, {"workflowId": "w", "every": 5, "missed": "maybe"}],
+)  # fmt: skip
+async def test_what_is_no_schedule_is_refused(office, spec):
+    with pytest.raises(InvalidInput):
+        await office[0][0].create(spec)
+    with pytest.raises(NotFound):
+        await office[0][0].get("nobody")
