@@ -76,7 +76,9 @@ class Schedules:
             raise NotFound(f"Schedule {id!r} not found.", hint="")
         return row
 
-    async def list_schedules(self, *, workflow_id: str | None = None, agent_id: str | None = None) -> list[dict[str, Any]]:
+    async def list_schedules(
+        self, *, workflow_id: str | None = None, agent_id: str | None = None
+    ) -> list[dict[str, Any]]:
         """All schedules, oldest first."""
         await self.storage.open()
         where = {"workflowId": workflow_id, "agentId": agent_id}
