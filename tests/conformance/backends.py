@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from mastra.ports.bus import EventBus
 from mastra.ports.cache import Cache
 from mastra.ports.storage import Storage
 from mastra.ports.vectors import VectorStore
 from mastra.registry import open_url
 
 StorageFactory = Callable[[Path], AbstractAsyncContextManager[Storage]]
+BusFactory = Callable[[], AbstractAsyncContextManager[EventBus]]
 CacheFactory = Callable[[], AbstractAsyncContextManager[Cache]]
 VectorsFactory = Callable[[Path], AbstractAsyncContextManager[VectorStore]]
 
@@ -85,4 +87,26 @@ CACHES = [
     pytest.param(cache_at("lru:"), id="lru"),
     pytest.param(cache_at(REDIS), id="redis", marks=pytest.mark.service),
     pytest.param(cache_at(f"tiered:{REDIS}"), id="tiered", marks=pytest.mark.service),
+]
+
+
+def bus_at(url: str) -> BusFactory:
+    """A bus made from a URL."""
+
+    @asynccontextmanager
+    async def make() -> AsyncIterator[EventBus]:
+        bus: EventBus = open_url("mastra.buses", url)
+        await bus.open()
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+    return make
+
+
+BUSES = [
+    pytest.param(bus_at("local:"), id="local"),
+    pytest.param(bus_at("redis://127.0.0.1:6379/9?prefix=contract:bus:"), id="redis", marks=SERVICE),
+    pytest.param(bus_at("postgresql://postgres@127.0.0.1/test?table=contract_bus"), id="postgres", marks=SERVICE),
 ]
