@@ -42,19 +42,18 @@ class InlineExecutor(Executor):
             raise ConfigError("The executor was not started.", hint="Call start(handle) first.")
         if job.id in self._tasks:
             return
-        task = asyncio.get_running_loop().create_task(self._carry(job), name=f"mastra-job-{job.id}")
+        task = asyncio.get_running_loop().create_task(self._carry(job, self._handle), name=f"mastra-job-{job.id}")
         self._tasks[job.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(job.id, None))
 
-    async def _carry(self, job: Job) -> None:
-        assert self._handle is not None
+    async def _carry(self, job: Job, handle: Callable[[Job], Awaitable[None]]) -> None:
         if job.not_before is not None:
             pause = (job.not_before - datetime.now(UTC)).total_seconds()
             if pause > 0:
                 await asyncio.sleep(pause)
         async with self._gate:
             try:
-                await self._handle(job)
+                await handle(job)
             except Exception:
                 log.exception("job %s failed", job.id)
 

@@ -48,6 +48,11 @@ class StepContext:
         self.suspend_data: Any = None
 
     @property
+    def execution(self) -> Execution:
+        """The pass that runs the step; for other parts of the engine."""
+        return self._execution
+
+    @property
     def run_id(self) -> str:
         """The run."""
         return self._execution.run.run_id

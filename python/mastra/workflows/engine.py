@@ -129,6 +129,9 @@ class Execution:
                 record.output = step.restore(record.output)
                 record.is_stored = False
             return record.output
+        if record is not None and record.status == "failed":
+            message = f"Step {record.id!r} failed: {(record.error or {}).get('message', '')}"
+            raise StepFailed(message, run_id=run.run_id, step=record.id, hint="")
         if key in run.injected:
             value = run.injected[key]
         answer = NOTHING

@@ -17,10 +17,12 @@ from mastra.workflows.graph import (
     EventNode,
     ForeachNode,
     LoopNode,
+    MapNode,
     NestedNode,
     Node,
     ParallelNode,
     SleepNode,
+    StepNode,
 )
 from mastra.workflows.records import Scope, StepRecord
 from mastra.workflows.waits import run_event, run_sleep
@@ -77,6 +79,14 @@ def _decide(execution: Execution, key: str, decision: Any) -> None:
     execution.run.decisions[key] = decision
     if execution.journal is not None:
         execution.journal.decided(key, decision)
+
+
+async def run_child(execution: Execution, node: Node, value: Any, prefix: str) -> Any:
+    """Run a node at a place of its own: a call of a durable function."""
+    scope = Scope((), prefix, prefix)
+    if isinstance(node, StepNode | MapNode | NestedNode):
+        return await execution.leaf(node, value, scope, "")
+    return await run(execution, node, value, scope)
 
 
 # ---------------------------------------------------------------- again and again
