@@ -133,6 +133,9 @@ class OpenAIChat(WireModel):
             self.choose_tool(body, request)
         if request.output is not None:
             self.shape_output(body, request.output, warnings)
+            if request.tools and not self.profile.output_with_tools:
+                # The shape is asked for in words then, or by a tool.
+                body.pop("response_format", None)
         body["messages"] = self.messages(request)
         body["stream"] = True
         if dialect.stream_usage:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -65,6 +66,17 @@ def _usual_certificates(trust_env: bool) -> Any:  # noqa: FBT001 - a cache key
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
+@cache
+def _prepare() -> None:
+    """Load what the first request would load otherwise, in the middle of the event loop's work."""
+    for name in ("httpcore", "h11", "certifi", "anyio.streams.tls", "anyio._backends._asyncio"):
+        try:
+            import_module(name)
+        except ImportError:
+            continue  # another version of the client, with other parts
+    _usual_certificates(trust_env=True)
+
+
 class _Lease:
     """A client and how many exchanges use it; it is closed when nobody wants it any more."""
 
@@ -85,6 +97,8 @@ class Http:
     """One pool of connections for each event loop that asks."""
 
     def __init__(self, options: HttpOptions = DEFAULT_OPTIONS) -> None:
+        if options.transport is None:
+            _prepare()
         self.options = options
         self._leases: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Lease] = weakref.WeakKeyDictionary()
 
@@ -171,6 +185,8 @@ class Http:
             request = lease.client.build_request(
                 method, url, content=content, headers=headers, timeout=httpx.Timeout(None, connect=limits.connect_s)
             )
+            if not 0 < (request.url.port or 1) < 65536:
+                raise httpx.InvalidURL("there is no such port")  # noqa: TRY301 - told like its siblings
         except (httpx.InvalidURL, ValueError) as error:
             raise BadDefinition(f"The URL of {provider!r} cannot be used: {url[:200]!r}.") from error
         lease.active += 1

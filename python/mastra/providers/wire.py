@@ -289,6 +289,10 @@ def with_instruction(request: ModelRequest) -> tuple[Any, ...]:
     """The messages, with the answer's shape in words after the instructions when it is prompted for."""
     if request.output is None or request.output.mode != "prompted":
         return request.messages
+    shape = dumps(request.output.json_schema)
+    if any(message.role == "system" and shape in message.text for message in request.messages):
+        # Who asks has said it in words of its own.
+        return request.messages
     at = 0
     while at < len(request.messages) and request.messages[at].role == "system":
         at += 1
