@@ -11,11 +11,47 @@ import pytest
 from mastra.errors import BadSetting
 from mastra.providers import catalog
 
-FIELDS = {"url", "key", "key_required", "auth", "path", "query", "max_tokens", "output", "strict", "stream_usage",
-          "drop", "rename", "tool_choice_required", "reasoning", "embeddings", "rerank", "models_of", "profile"}  # fmt: skip
-NAMED = {"deepseek", "groq", "xai", "togetherai", "fireworks", "openrouter", "perplexity", "cerebras", "nvidia",
-         "huggingface", "azure", "github-models", "moonshotai", "zhipuai", "alibaba", "minimax", "lmstudio", "vllm",
-         "llamacpp"}  # fmt: skip
+FIELDS = {
+    "url",
+    "key",
+    "key_required",
+    "auth",
+    "path",
+    "query",
+    "max_tokens",
+    "output",
+    "strict",
+    "stream_usage",
+    "drop",
+    "rename",
+    "tool_choice_required",
+    "reasoning",
+    "embeddings",
+    "rerank",
+    "models_of",
+    "profile",
+}
+NAMED = {
+    "deepseek",
+    "groq",
+    "xai",
+    "togetherai",
+    "fireworks",
+    "openrouter",
+    "perplexity",
+    "cerebras",
+    "nvidia",
+    "huggingface",
+    "azure",
+    "github-models",
+    "moonshotai",
+    "zhipuai",
+    "alibaba",
+    "minimax",
+    "lmstudio",
+    "vllm",
+    "llamacpp",
+}
 
 
 def test_every_vendor_has_a_url_and_says_where_its_key_is():

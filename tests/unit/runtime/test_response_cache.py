@@ -14,9 +14,14 @@ from mastra.types.prompt import FilePart, TextPart, UserMessage
 from mastra.types.usage import Usage
 
 RICH = Answer(
-    text="hello world", reasoning="hm", signature="s", calls=(Call("t", {"a": 1}),),
-    files=(GeneratedFile(b"\x00\xff", "x/y"),), sources=(Source("1", "url", "T", "https://a.example"),), usage=Usage(3, 4, raw={"a": 1}),
-)  # fmt: skip
+    text="hello world",
+    reasoning="hm",
+    signature="s",
+    calls=(Call("t", {"a": 1}),),
+    files=(GeneratedFile(b"\x00\xff", "x/y"),),
+    sources=(Source("1", "url", "T", "https://a.example"),),
+    usage=Usage(3, 4, raw={"a": 1}),
+)
 
 
 async def collect(model, request):
