@@ -112,24 +112,28 @@ class SemanticIndex:
 
     async def forget_due(self) -> None:
         """Remove the vectors of threads and messages that were deleted, and of threads that moved."""
-        while True:
-            page = await self._storage.scan(DUE, {"kind": {"$in": ["forget", "drop", "reindex"]}}, limit=BATCH)
-            if not page.records:
-                return
-            for record in page.records:
-                row = record.value
-                if row["kind"] == "drop":
-                    await self.forget({"messageId": {"$in": row["messageIds"]}})
-                else:
-                    await self.forget({"threadId": row["threadId"]})
-                if row["kind"] == "reindex":
-                    await self._reembed(row["threadId"])
-            await self._storage.write([Delete(DUE, record.key) for record in page.records])
+        for kind in ("forget", "drop", "reindex"):
+            while True:
+                page = await self._storage.scan(DUE, {"kind": kind}, order=Order("at"), limit=BATCH)
+                if not page.records:
+                    break
+                for record in page.records:
+                    await self._forget_one(record.value)
+                await self._storage.write([Delete(DUE, record.key) for record in page.records])
+
+    async def _forget_one(self, row: Row) -> None:
+        if row["kind"] == "drop":
+            await self.forget({"messageId": {"$in": row["messageIds"]}})
+            return
+        await self.forget({"threadId": row["threadId"]})
+        if row["kind"] == "reindex":
+            await self._reembed(row["threadId"])
 
     async def _reembed(self, thread_id: str) -> None:
         after: str | None = None
         while True:
-            page = await self._storage.scan(MESSAGES, {"threadId": thread_id}, after=after, limit=BATCH)
+            where: Filter = {"threadId": thread_id}
+            page = await self._storage.scan(MESSAGES, where, order=Order("order"), after=after, limit=BATCH)
             await self._embed([record.value for record in page.records if record.value["role"] != "system"])
             after = page.after
             if after is None:

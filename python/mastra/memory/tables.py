@@ -9,13 +9,13 @@ from mastra.types.records import Table
 
 THREADS = Table(
     "threads",
-    ("resourceId+createdAt", "resourceId+updatedAt", "resourceId", "createdAt", "updatedAt"),
+    ("resourceId+createdAt", "resourceId+updatedAt", "createdAt", "updatedAt"),
 )
 # `order` is the time and the place in the thread in one text, so that messages of one millisecond keep their order.
-MESSAGES = Table("messages", ("threadId+order", "resourceId+order", "threadId", "order"))
+MESSAGES = Table("messages", ("threadId+order", "resourceId+order"))
 WORKING_MEMORY = Table("working_memory", ("resourceId",))
 # Work that a write left for later, written in the same batch: embeddings to make, vectors to delete.
-DUE = Table("memory_due", ("at", "kind+at", "kind"))
+DUE = Table("memory_due", ("kind+at",))
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

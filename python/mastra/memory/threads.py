@@ -214,7 +214,7 @@ class ThreadRepo:
         owner = None if row is None else row["resourceId"]
         while row is not None:
             where: Filter = {"threadId": thread_id, "resourceId": {"$ne": owner}}
-            page = await self.storage.scan(MESSAGES, where, limit=DELETE_BATCH)
+            page = await self.storage.scan(MESSAGES, where, order=Order("order"), limit=DELETE_BATCH)
             if not page.records:
                 break
             await self.storage.write(
@@ -250,7 +250,7 @@ class ThreadRepo:
     async def finish_delete(self, thread_id: str) -> None:
         """Remove the messages of a thread that is gone, some at a time so that nobody waits long."""
         while await self.storage.get(THREADS, thread_id) is None:
-            page = await self.storage.scan(MESSAGES, {"threadId": thread_id}, limit=DELETE_BATCH)
+            page = await self.storage.scan(MESSAGES, {"threadId": thread_id}, order=Order("order"), limit=DELETE_BATCH)
             if not page.records:
                 break
             await self.storage.write([Delete(MESSAGES, record.key) for record in page.records])
@@ -258,10 +258,10 @@ class ThreadRepo:
 
     async def finish_due(self) -> None:
         """Finish the moves and removals that a crash interrupted."""
-        page = await self.storage.scan(DUE, {"kind": {"$in": ["move", "sweep"]}}, limit=1000)
-        for record in page.records:
-            finish = self.finish_transfer if record.value["kind"] == "move" else self.finish_delete
-            await finish(record.value["threadId"])
+        for kind, finish in (("move", self.finish_transfer), ("sweep", self.finish_delete)):
+            page = await self.storage.scan(DUE, {"kind": kind}, order=Order("at"), limit=1000)
+            for record in page.records:
+                await finish(record.value["threadId"])
 
     async def clone(
         self,

@@ -11,7 +11,7 @@ from mastra.ports.vectors import IndexInfo, Match, Metric
 from mastra.types.filters import compile_filter, conditions
 from mastra.types.json import dumps, loads
 from mastra.types.records import Filter
-from mastra.vectors.engine import make_engine
+from mastra.vectors.engine import Engine
 from mastra.vectors.rows import Vector, score_of
 
 
@@ -37,7 +37,7 @@ class Collection:
         self._rows: dict[int, _Row] = {}
         self._numbers: dict[str, int] = {}
         self._next = 0
-        self._engine = make_engine(dimension, metric)
+        self._engine = Engine(dimension, metric)
         # field -> value -> numbers of rows; fields that ever held a list or an object are not looked up.
         self._values: dict[str, dict[Any, set[int]]] = {}
         self._unlisted: set[str] = set()

@@ -4,13 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastra.vectors.engine import make_engine
+from mastra.vectors.engine import Engine
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=80))
 def test_it_holds_what_a_dictionary_holds(steps):
     rng = np.random.default_rng(1)
-    engine, twin = make_engine(4, "cosine"), {}
+    engine, twin = Engine(4, "cosine"), {}
     for number, add in steps:
         if add:
             twin[number] = rng.standard_normal(4).astype(np.float32)

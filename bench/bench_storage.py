@@ -1,0 +1,137 @@
+"""Storage and memory on SQLite: appends, group commit, recall, pages. Run: python bench/bench_storage.py [folder]"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mastra.memory.memory import Memory
+from mastra.memory.tables import MESSAGES
+from mastra.runtime.services import Services
+from mastra.storage.sqlite import SqliteStorage
+from mastra.types.messages import Message
+from mastra.types.records import Order, Put, Table
+
+TABLE = Table("bench_rows", ("group+at",))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TEXT = "A sentence of the length that people write when they talk to an assistant about their plans. "
+
+
+def message(number: int, thread: str = "t") -> Message:
+    text = f"{TEXT}{number}"
+    return Message(
+        id=f"{thread}-{number}", role="user" if number % 2 else "assistant", parts=({"type": "text", "text": text},),
+        created_at=NOW, extra={"content": text},
+    )  # fmt: skip
+
+
+async def timed(work, times: int) -> list[float]:
+    out = []
+    for number in range(times):
+        started = time.perf_counter()
+        await work(number)
+        out.append((time.perf_counter() - started) * 1e6)
+    return out
+
+
+def show(name: str, values: list[float]) -> None:
+    ordered = sorted(values)
+    print(f"{name:58} median {statistics.median(values):9.0f} µs   p99 {ordered[int(len(ordered) * 0.99)]:9.0f} µs")
+
+
+def floor_of_sync(folder: Path) -> float:
+    """What the machine's disk needs to sync 4 kB."""
+    file = os.open(folder / "sync", os.O_CREAT | os.O_WRONLY)
+    values = []
+    for _ in range(300):
+        started = time.perf_counter()
+        os.pwrite(file, b"x" * 4096, 0)
+        os.fdatasync(file)
+        values.append((time.perf_counter() - started) * 1e6)
+    os.close(file)
+    return statistics.median(values)
+
+
+async def appends(storage: SqliteStorage) -> None:
+    await storage.write([Put(TABLE, "warm", {})])
+    values = await timed(lambda n: storage.write([Put(TABLE, f"k{n}", {"group": "g", "at": n, "text": TEXT})]), 1000)
+    show("durable write of one row, one writer", values)
+    memory = Memory()
+    memory.bind(Services(storage=storage))
+    values = await timed(
+        lambda n: memory.record(thread_id="a", resource_id="u", run_id=f"r{n}", step=0, messages=[message(n, "a")]),
+        1000,
+    )
+    show("memory.record of one step, durable", values)
+    one = await rate(storage, 1, 1000)
+    many = await rate(storage, 64, 8000)
+    print(f"{'writes a second: one writer, 64 writers, ratio':58} {one:9.0f} {many:9.0f} {many / one:6.1f}x")
+
+
+async def rate(storage: SqliteStorage, writers: int, total: int) -> float:
+    async def writer(who: int) -> None:
+        for number in range(total // writers):
+            await storage.write(
+                [Put(TABLE, f"w{writers}-{who}-{number}", {"group": f"g{who}", "at": number, "text": TEXT})]
+            )
+
+    started = time.perf_counter()
+    await asyncio.gather(*(writer(who) for who in range(writers)))
+    return total / (time.perf_counter() - started)
+
+
+async def recall(storage: SqliteStorage) -> None:
+    memory = Memory(last_messages=20, semantic_recall=True)
+    memory.bind(Services(storage=storage))
+    for start in range(0, 10_000, 500):
+        messages = [message(number) for number in range(start, start + 500)]
+        await memory.record(thread_id="t", resource_id="u", run_id=f"r{start}", messages=messages)
+    await memory.settle()
+    await memory.recall(thread_id="t", resource_id="u", query="warm")
+    plain = Memory(last_messages=20)
+    plain.bind(Services(storage=storage))
+    show("recall of the last 20 of 10,000", await timed(lambda n: plain.recall(thread_id="t", resource_id="u"), 300))
+    values = await timed(lambda n: memory.recall(thread_id="t", resource_id="u", query=f"plans of {n}"), 300)
+    show("the same with semantic recall over 10,000", values)
+
+
+async def pages(storage: SqliteStorage, rows: int) -> None:
+    table = Table(f"pages_{rows}", ("group+at",))
+    for start in range(0, rows, 5000):
+        batch = [
+            Put(table, f"k{n}", {"group": f"g{n % 10}", "at": f"{n:09d}", "text": TEXT})
+            for n in range(start, min(rows, start + 5000))
+        ]
+        await storage.write(batch)
+    after = None
+    values: list[float] = []
+    for _ in range(min(200, rows // 10 // 40 - 1)):
+        started = time.perf_counter()
+        page = await storage.scan(table, {"group": "g3"}, order=Order("at", True), after=after, limit=40)
+        values.append((time.perf_counter() - started) * 1e6)
+        after = page.after
+    show(f"a page of 40 of one group, {rows:,} rows", values)
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
+        folder = Path(name)
+        print(f"{'floor: sync of 4 kB on this disk':58} median {floor_of_sync(folder):9.0f} µs")
+        storage = SqliteStorage(folder / "bench.db")
+        await storage.open()
+        await appends(storage)
+        await recall(storage)
+        await pages(storage, 10_000)
+        await pages(storage, int(os.environ.get("ROWS", "200000")))
+        assert await storage.count(MESSAGES) == 11_000
+        await storage.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
