@@ -13,11 +13,19 @@ from mastra.errors import MastraError
 # verb -> the function (or typer.Typer for a group of them) behind it.
 VERBS = {
     "audit": "mastra.cli.audit:audit",
+    "build": "mastra.cli.build:build",
+    "deploy": "mastra.cli.deploy:deploy",
+    "bench": "mastra.cli.bench:bench",
+    "chat": "mastra.cli.chat:chat",
     "completion": "mastra.cli.completion:completion",
+    "create": "mastra.cli.create:create",
     "demo": "mastra.cli.demo:demo",
     "dev": "mastra.cli.dev:dev",
+    "doctor": "mastra.cli.doctor:doctor",
+    "init": "mastra.cli.create:init",
     "keys": "mastra.cli.keys:keys",
     "migrate": "mastra.cli.migrate:migrate",
+    "run": "mastra.cli.run:run",
     "start": "mastra.cli.start:start",
     "version": "mastra.cli.version:version",
 }

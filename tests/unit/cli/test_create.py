@@ -1,0 +1,53 @@
+"""`mastra create`: every template makes an application that works by following its own README to the letter."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mastra.cli.create import TEMPLATES, template_files
+
+
+def mastra(*arguments, cwd, ok=True):
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "mastra", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    assert (done.returncode == 0) == ok, done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["assistant", *(pytest.param(name, marks=pytest.mark.slow) for name in TEMPLATES if name != "assistant")],
+)
+def test_a_new_application_does_what_its_readme_says(tmp_path, template):
+    made = json.loads(mastra("create", "shop", "--template", template, "--yes", "--json", cwd=tmp_path).stdout)
+    assert "app.py" in made["files"]
+    readme = (tmp_path / "shop" / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^mastra (?!create|dev)(.+)$", readme, flags=re.MULTILINE)
+    assert len(commands) == 2
+    for line in commands:
+        mastra(*[part.strip("'\"") for part in re.findall(r"'[^']*'|\"[^\"]*\"|\S+", line)], cwd=tmp_path / "shop")
+
+
+def test_nothing_that_is_there_is_replaced(tmp_path):
+    (tmp_path / "app.py").write_text("mine", encoding="utf-8")
+    refused = mastra("init", "--yes", cwd=tmp_path, ok=False)
+    assert "app.py" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["app.py"]
+    assert (tmp_path / "app.py").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("name", ["Shop", "../shop", "-x", "a/b"])
+def test_a_bad_name_is_refused(tmp_path, name):
+    refused = mastra("create", "--yes", "--", name, cwd=tmp_path, ok=False)
+    assert refused.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_templates_are_python():
+    for template in TEMPLATES:
+        compile(template_files(template, "x")["app.py"], "app.py", "exec")
