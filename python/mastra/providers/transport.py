@@ -69,7 +69,7 @@ def _usual_certificates(trust_env: bool) -> Any:  # noqa: FBT001 - a cache key
 @cache
 def _prepare() -> None:
     """Load what the first request would load otherwise, in the middle of the event loop's work."""
-    for name in ("httpcore", "h11", "certifi", "anyio.streams.tls", "anyio._backends._asyncio"):
+    for name in ("mastra.providers.http11", "httpcore", "certifi", "anyio.streams.tls", "anyio._backends._asyncio"):
         try:
             import_module(name)
         except ImportError:
