@@ -6,6 +6,7 @@ The public names are loaded on first use, so that `import mastra` costs nothing.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mastra.agents.agent import Agent as Agent
+    from mastra.agents.handoff import handoff as handoff
     from mastra.agents.processors.processor import Processor as Processor
     from mastra.agents.result import RunResult as RunResult
     from mastra.errors import MastraError as MastraError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mastra.tools.tool import Tool as Tool
     from mastra.tools.tool import create_tool as create_tool
     from mastra.tools.tool import tool as tool
+    from mastra.tools.toolset import Toolset as Toolset
     from mastra.types.chunks import Chunk as Chunk
     from mastra.types.messages import Message as Message
     from mastra.types.schema import Schema as Schema
@@ -52,10 +54,12 @@ _EXPORTS = {
     "Tool": "mastra.tools.tool",
     "ToolContext": "mastra.tools.context",
     "ToolRetry": "mastra.runtime.signals",
+    "Toolset": "mastra.tools.toolset",
     "Workflow": "mastra.workflows.workflow",
     "WorkflowResult": "mastra.workflows.results",
     "create_scorer": "mastra.evals.scorer",
     "create_tool": "mastra.tools.tool",
+    "handoff": "mastra.agents.handoff",
     "step": "mastra.workflows.step",
     "tool": "mastra.tools.tool",
 }
@@ -80,11 +84,13 @@ __all__ = [
     "Tool",
     "ToolContext",
     "ToolRetry",
+    "Toolset",
     "Workflow",
     "WorkflowResult",
     "__version__",
     "create_scorer",
     "create_tool",
+    "handoff",
     "step",
     "tool",
 ]

@@ -111,6 +111,19 @@ class Agent:
 
         return self._open_stream(start, run_id, detached=bool(options.get("detached")))
 
+    def network(self, messages: MessageInput, **options: Unpack[Options]) -> RunStream[Any]:
+        """Let a router send the task round by round to sub-agents, workflows and tools (the older protocol)."""
+        run_id = options.get("run_id") or new_id()
+
+        async def start(emit: Emit) -> Any:
+            from mastra.agents.network import Network  # noqa: PLC0415 - only networks need it
+
+            given = options.get("request_context")
+            context = given if isinstance(given, RequestContext) else RequestContext(given)
+            return await Network(self, messages, run_id, options, emit).run(context)
+
+        return RunStream(start, run_id=run_id)
+
     def _open_stream(self, start: Any, run_id: str, *, detached: bool = False) -> RunStream[RunResult]:
         services = self._services
         return RunStream(

@@ -333,7 +333,9 @@ def context_of(run: Run, call: ToolCall, resume_data: Any = None) -> ToolContext
 
 
 async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None) -> Outcome:  # noqa: ARG001 - the same for all
-    tool = run.plan.tools[call.name]
+    tool = run.plan.tools.get(call.name)
+    if tool is None:  # a handoff before it in the same step took it away
+        return _refused(call, None, ToolMissing(f"There is no tool {call.name[:80]!r} any more.", run_id=run.run_id))
     outcome = Outcome(call, tool, "done")
     context = context_of(run, call, resume_data)
     tracer = run.services.tracer
