@@ -156,6 +156,8 @@ class Mastra:
         if self.services.workflow_worker is not None:
             await self.services.workflow_worker.stop(grace_s=min(drain_s, 5.0))
         await self.services.background.drain(drain_s)
+        if self.services.workflow_worker is not None:
+            await self.services.workflow_worker.stop(grace_s=drain_s)
         if self.telemetry is not None:
             await self.telemetry.flush()
         failures: list[Exception] = []

@@ -31,6 +31,7 @@ NOUNS = (
     "scores",
     "logs",
     "observability",
+    "schedules",
     "processors",
     "openai",
     "auth",
