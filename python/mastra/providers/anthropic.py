@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,8 @@ STOP_REASONS: dict[str, FinishReason] = {
     "refusal": "content-filter",
 }
 _object_form = Compiled(rewrite_object)
+# The models that still take temperature, top_p and top_k: up to Claude 4.6.
+_SAMPLES = re.compile(r"claude-(instant|[23]|(opus|sonnet|haiku)-4($|-\d{8}|-[0-6]($|-)))")
 _exact_form = Compiled(lambda schema: rewrite_strict(schema) if is_exact_in_strict(schema) else None)
 
 
@@ -109,9 +112,7 @@ class Anthropic(WireModel):
             schema = exact or _object_form(request.output.json_schema)
             body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         values = {
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
-            "top_k": settings.top_k,
+            **self.sampling(request, warnings),
             "stop_sequences": list(settings.stop_sequences) or None,
             "service_tier": settings.service_tier,
         }
@@ -125,6 +126,16 @@ class Anthropic(WireModel):
         )
         self.options(body, request, warnings)
         return body
+
+    def sampling(self, request: ModelRequest, warnings: list[str]) -> dict[str, Any]:
+        """How daring the model is: newer models decide that themselves and refuse to be told."""
+        settings = request.settings
+        values = {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": settings.top_k}
+        given = {name: value for name, value in values.items() if value is not None}
+        if self.model_id.startswith("claude-") and not _SAMPLES.match(self.model_id):
+            warnings.extend(left_out(self.model_id, name) for name in given)
+            return {}
+        return given
 
     def options(self, body: dict[str, Any], request: ModelRequest, warnings: list[str]) -> None:
         """The caller's own options for Anthropic."""

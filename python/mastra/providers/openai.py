@@ -211,7 +211,7 @@ class OpenAIResponses(WireModel):
             return {"type": "input_text", "text": part.text}
         options = (part.provider_options or {}).get(self.provider, {})
         if part.media_type.startswith("image/"):
-            return {"type": "input_image", "image_url": as_url(part), **options}
+            return {"type": "input_image", "image_url": as_url(part), "detail": "auto", **options}
         if isinstance(part.data, str):
             return {"type": "input_file", "file_url": part.data}
         if part.media_type.startswith("audio/"):
@@ -228,8 +228,7 @@ class OpenAIResponses(WireModel):
         for part in message.parts:
             if isinstance(part, TextPart):
                 if part.text:
-                    content = [{"type": "output_text", "text": part.text}]
-                    out.append({"role": "assistant", "content": content})
+                    out.append({"role": "assistant", "content": part.text})
             elif isinstance(part, ReasoningPart):
                 facts = (part.provider_options or {}).get(self.provider, {})
                 secret = part.signature or facts.get("reasoningEncryptedContent")

@@ -45,7 +45,7 @@ def rich_request(**more: Any) -> ModelRequest:
             UserMessage((TextPart("What is this?"), FilePart(PIXEL, "image/png"))),
             AssistantMessage(
                 (
-                    ReasoningPart("Let me look.", signature="c2lnbmF0dXJl"),
+                    ReasoningPart("Let me look.", "c2lnbmF0dXJl", provider_options={"openai": {"itemId": "rs_1"}}),
                     TextPart("I look."),
                     ToolCallPart("call_1", "get_weather", {"city": "Oslo"}),
                     ToolCallPart("call_2", "a_search", {"q": "x"}),

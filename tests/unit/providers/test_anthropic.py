@@ -105,6 +105,17 @@ def test_the_shape_of_the_answer_in_three_ways():
     assert '"answer"' in body["system"][1]["text"]
 
 
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [("claude-sonnet-4-5-20250929", True), ("claude-opus-4-20250514", True), ("claude-3-5-haiku-latest", True),
+     ("claude-opus-4-6", True), ("claude-opus-4-7", False), ("claude-opus-5", False), ("somebody-elses", True)],
+)  # fmt: skip
+def test_newer_models_are_not_told_how_daring_to_be(name, takes):
+    body, warnings = body_of(model(name), rich_request())
+    assert ("temperature" in body) is takes
+    assert len(warnings) == (0 if takes else 2)
+
+
 def test_what_anthropic_does_not_know_is_named():
     _, warnings = body_of(model(), rich_request(settings=ModelSettings(seed=1, presence_penalty=0.1)))
     assert len(warnings) == 2
