@@ -357,8 +357,10 @@ void VectorIndex::save(const std::string& path) {
   files::rename(fresh, path);
   files::flush_folder_of(path);
   if (own) {
+    const bool sync = s.log == nullptr || s.log->sync();
     s.generation = header.generation;
-    s.log = std::make_unique<AppendLog>(path + ".log", s.options.dim, s.generation, 0, s.log == nullptr || s.log->sync());
+    s.log.reset();  // its lock goes with it
+    s.log = std::make_unique<AppendLog>(path + ".log", s.options.dim, s.generation, 0, sync);
     files::flush_folder_of(path);
   }
 }

@@ -127,30 +127,55 @@ std::vector<LogRecord> AppendLog::read(const std::string& path, std::size_t dim,
 }
 
 AppendLog::AppendLog(std::string path, std::size_t dim, std::uint64_t generation, std::size_t valid_bytes, bool sync)
-    : path_(std::move(path)), sync_(sync) {
-  if (valid_bytes == 0) {  // a new log replaces the old one whole
-    const std::string fresh = path_ + ".tmp";
-    const LogHeader header = new_header(dim, generation);
-    file_ = files::create(fresh);
-    try {
-      files::write_all(file_, fresh, &header, sizeof(header));
-      if (sync_) files::flush(file_, fresh);
-      files::rename(fresh, path_);
-    } catch (...) {
-      files::close(file_);
-      files::remove(fresh);
-      throw;
-    }
-    files::close(file_);
-    valid_bytes = sizeof(header);
+    : path_(std::move(path)), size_(valid_bytes), sync_(sync) {
+  if (valid_bytes == 0) {
+    begin(new_header(dim, generation));
+    return;
   }
   file_ = open(path_.c_str(), O_RDWR | O_CLOEXEC);
   if (file_ < 0) files::fail(path_, "Cannot open");
-  size_ = valid_bytes;
-  if (ftruncate(file_, static_cast<off_t>(size_)) != 0 || lseek(file_, static_cast<off_t>(size_), SEEK_SET) < 0) {
+  try {
+    take();
+    if (ftruncate(file_, static_cast<off_t>(size_)) != 0 || lseek(file_, static_cast<off_t>(size_), SEEK_SET) < 0) {
+      files::fail(path_, "Cannot shorten");
+    }
+  } catch (...) {
     files::close(file_);
-    files::fail(path_, "Cannot shorten");
+    throw;
   }
+}
+
+// Two writers would write over each other: the second is refused.
+void AppendLog::take() const {
+  if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    throw Error(ErrorCode::kIo, path_ + " is open for writing already; open the index with read_only=True.");
+  }
+}
+
+// A new log takes the place of the old one whole, and is locked before anybody else can see it.
+template <class Header>
+void AppendLog::begin(const Header& header) {
+  const int old = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+  const bool taken = old >= 0 && flock(old, LOCK_EX | LOCK_NB) != 0;
+  if (taken) {
+    files::close(old);
+    throw Error(ErrorCode::kIo, path_ + " is open for writing already; open the index with read_only=True.");
+  }
+  const std::string fresh = path_ + ".tmp";
+  try {
+    file_ = files::create(fresh);
+    take();
+    files::write_all(file_, fresh, &header, sizeof(header));
+    if (sync_) files::flush(file_, fresh);
+    files::rename(fresh, path_);
+  } catch (...) {
+    files::close(old);
+    files::close(file_);
+    files::remove(fresh);
+    throw;
+  }
+  files::close(old);
+  size_ = sizeof(header);
 }
 
 AppendLog::~AppendLog() { files::close(file_); }

@@ -25,7 +25,8 @@ class AppendLog {
   // Throws Error(kCorrupt) naming file and offset, kIo.
   static std::vector<LogRecord> read(const std::string& path, std::size_t dim, std::uint64_t generation,
                                      std::size_t& valid_bytes);
-  // Opens the log for appending after `valid_bytes`; 0 writes a new one.
+  // Opens the log for appending after `valid_bytes`; 0 writes a new one. Throws Error(kIo) when another index
+  // has it open.
   AppendLog(std::string path, std::size_t dim, std::uint64_t generation, std::size_t valid_bytes, bool sync);
   ~AppendLog();
   AppendLog(const AppendLog&) = delete;
@@ -36,6 +37,9 @@ class AppendLog {
   [[nodiscard]] bool sync() const noexcept { return sync_; }
 
  private:
+  void take() const;
+  template <class Header>
+  void begin(const Header& header);
   void append(const std::vector<std::uint8_t>& frame);
 
   std::string path_;

@@ -12,6 +12,7 @@ from mastra.errors import (
     NativeAlreadyExists,
     NativeCorrupt,
     NativeInvalidArgument,
+    NativeIo,
     NativeNotFound,
 )
 from mastra.native.index import VectorIndex
@@ -199,7 +200,9 @@ def test_what_was_acknowledged_after_opening_is_there_after_a_crash(tmp_path, ro
     again = VectorIndex.open(path, read_only=True)  # the other never closed or saved
     assert sorted(again.ids().tolist()) == sorted(opened.ids().tolist())
     opened.save(path)
-    assert sorted(VectorIndex.open(path).ids().tolist()) == sorted(again.ids().tolist())
+    with pytest.raises(NativeIo, match="open for writing already"):
+        VectorIndex.open(path)
+    assert sorted(VectorIndex.open(path, read_only=True).ids().tolist()) == sorted(again.ids().tolist())
     previous = VectorIndex.open(str(path) + ".prev", read_only=True)
     assert sorted(previous.ids().tolist()) == sorted(again.ids().tolist())
 
