@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import InvalidInput, NotSuspended
 from mastra.types.schema import to_json
 from mastra.workflows.graph import NestedNode, leaves
+from mastra.workflows.records import FINAL
 
 if TYPE_CHECKING:
     from mastra.workflows.builder import Builder
@@ -26,7 +27,7 @@ def find_targets(
 ) -> dict[str, Any]:
     """The answers by place; `NotSuspended` when what is meant does not wait."""
     waiting = run.suspended
-    if not waiting:
+    if not waiting or run.status in FINAL:
         raise NotSuspended("This workflow run was not suspended", run_id=run.run_id, hint="")
     if label is not None:
         chosen = [one for one in waiting if one.label == label]

@@ -173,9 +173,11 @@ class Worker:
             if pause > 0:
                 ringing = asyncio.ensure_future(self._due.wait())
                 sleeping = asyncio.ensure_future(self.clock.sleep(pause))
-                await asyncio.wait({ringing, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-                ringing.cancel()
-                sleeping.cancel()
+                try:
+                    await asyncio.wait({ringing, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    ringing.cancel()
+                    sleeping.cancel()
 
     async def fire_timers(self) -> None:
         """Take up the parked runs whose moment has come."""
