@@ -16,7 +16,12 @@ from mastra.runtime.background import Background
 from mastra.types.messages import Message
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from mastra.memory.decay import Decay, Forgotten
+    from mastra.memory.observations import ObservationalMemory, Observer
     from mastra.memory.semantic import SemanticIndex
+    from mastra.memory.turns import Policy, Turn, Turns
     from mastra.ports.embedder import Embedder
     from mastra.ports.storage import Storage
     from mastra.ports.vectors import VectorStore
@@ -31,6 +36,7 @@ MakeTitle = Callable[[str], Awaitable[str]]
 
 # Finds shared words, not meaning; keyless and instant, until a real model is named.
 DEFAULT_EMBEDDER = "lexical/384"
+MAX_UNOBSERVED = 1_000
 RETRIES_S = (0.5, 2.0, 8.0, 30.0)
 
 
@@ -61,6 +67,8 @@ class Memory(Conversations):
         working_memory: bool | WorkingMemory = False,
         generate_title: bool = False,
         read_only: bool = False,
+        concurrency: Policy = "queue",
+        observational: ObservationalMemory | None = None,
     ) -> None:
         if last_messages is True:
             raise BadDefinition("last_messages is a number, or False for none.")
@@ -82,6 +90,12 @@ class Memory(Conversations):
         self._working: WorkingPages | None = None
         self._owned: list[Any] = []
         self._background = Background()
+        if concurrency not in {"queue", "reject", "interrupt", "fork"}:
+            raise BadDefinition(f"{concurrency!r} is not a policy.", hint="Use queue, reject, interrupt or fork.")
+        self._concurrency = concurrency
+        self._turns: Turns | None = None
+        self._observational = observational
+        self._observer: Observer | None = None
         self._indexing: asyncio.Task[Any] | None = None
         self._opened = False
 
@@ -90,7 +104,7 @@ class Memory(Conversations):
     def bind(self, services: Services) -> None:
         """Use the application's storage, vectors and clock where none were given. Called by `Mastra`."""
         self._services = services
-        self._threads = self._semantic = self._working = None
+        self._threads = self._semantic = self._working = self._turns = self._observer = None
         self._opened = False
 
     @property
@@ -104,6 +118,10 @@ class Memory(Conversations):
             self._threads = ThreadRepo(self._make_storage(services), clock=services.clock)
             if self.options.working_memory:
                 self._working = WorkingPages(self._threads.storage, self.options.working_memory, services.clock)
+            if self._observational is not None:
+                from mastra.memory.observations import Observer  # noqa: PLC0415 - brings the model side
+
+                self._observer = Observer(self._threads, self._observational, services.clock)
             if self.options.semantic_recall:
                 self._semantic = self._make_semantic(services, self._threads.storage)
                 self._threads.has_vectors = True
@@ -179,15 +197,18 @@ class Memory(Conversations):
         await self.open()
         threads, options = self.threads, self.options
         limit = options.last_messages if last_messages is None else int(last_messages)
+        observed = await self._observer.read(thread_id, resource_id) if self._observer else None
         thread, last, page, related = await asyncio.gather(
             threads.row(thread_id, resource_id=resource_id),
-            self._last(thread_id, limit),
+            self._last(thread_id, limit, observed),
             self._working.read(thread_id, resource_id) if self._working else _none(),
             self._related(thread_id, resource_id, query),
         )
         system: list[str] = []
         if self._working is not None:
             system.append(self._working.system_text(page))
+        if self._observer is not None and observed is not None:
+            system.append(self._observer.system_text(observed))
         if thread is None and not related:
             return Recall(system=tuple(system))
         known = {row["id"] for row in last}
@@ -203,7 +224,11 @@ class Memory(Conversations):
         found = None if thread is None else Thread.from_wire(thread)
         return Recall(tuple(Message.from_wire(row) for row in rows), tuple(system), found)
 
-    async def _last(self, thread_id: str, limit: int) -> list[Row]:
+    async def _last(self, thread_id: str, limit: int, observed: Row | None) -> list[Row]:
+        if self._observer is not None:
+            # What was observed is told as observations; the rest is shown as it was said.
+            newer: Row = {"order": {"$gt": observed["lastOrder"]}} if observed else {}
+            return await self.threads.messages.last({"threadId": thread_id, **newer}, MAX_UNOBSERVED)
         if limit <= 0:
             return []
         return await self.threads.messages.last({"threadId": thread_id}, limit)
@@ -258,6 +283,9 @@ class Memory(Conversations):
     def _after_write(self, rows: list[Row], thread_id: str, make_title: MakeTitle | None = None) -> None:
         if rows and self._semantic is not None:
             self._start_due()
+        if rows and self._observer is not None:
+            owner = rows[0]["resourceId"]
+            self._background.spawn(self._observer.run_if_due(thread_id, owner), f"observing {thread_id}")
         if self.options.generate_title and make_title is not None:
             first = next((Message.from_wire(row).text for row in rows if row["role"] == "user"), "")
             if first:
@@ -313,6 +341,42 @@ class Memory(Conversations):
             return await self._working.write(thread_id, resource_id, page)
         return await self._working.merge(thread_id, resource_id, dict(page))
 
+    def turn(
+        self, thread_id: str, *, resource_id: str | None = None, cancel: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[Turn]:
+        """The right to speak on the thread, by this memory's policy for two requests at once."""
+        if self._turns is None:
+            from mastra.memory.turns import Turns  # noqa: PLC0415 - only who asks for turns needs it
+
+            threads = self.threads
+            assert self._services is not None
+            self._turns = Turns(threads, self._services.clock, self._concurrency)
+        return self._turns.turn(thread_id, resource_id=resource_id, cancel=cancel)
+
+    async def forget(
+        self,
+        policy: Decay | None = None,
+        *,
+        resource_id: str | None = None,
+        thread_id: str | None = None,
+        dry_run: bool = False,
+    ) -> Forgotten:
+        """Remove old messages of little worth; a dry run only tells which."""
+        from mastra.memory.decay import Decay, forget  # noqa: PLC0415 - only the clean-up needs it
+
+        await self.open()
+        assert self._services is not None
+        done = await forget(
+            self.threads,
+            policy or Decay(),
+            now=self._services.clock.now(),
+            resource_id=resource_id,
+            thread_id=thread_id,
+            dry_run=dry_run,
+        )
+        self._start_due()
+        return done
+
     def tools(self) -> list[Tool]:
         """The tools that the model gets to use its memory."""
         working = self.options.working_memory
@@ -324,7 +388,8 @@ class Memory(Conversations):
 
     def to_wire(self) -> Row:
         """The configuration as the HTTP protocol shows it."""
-        return self.options.to_wire()
+        observational = {"enabled": self._observational is not None}
+        return {**self.options.to_wire(), "observationalMemory": observational}
 
 
 def _option(value: Any, kind: Any) -> Any:

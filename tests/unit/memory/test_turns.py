@@ -1,0 +1,75 @@
+"""Two requests on one thread at once."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.unit.memory.conftest import say
+
+from mastra.errors import Conflict
+from mastra.memory.threads import ThreadRepo
+from mastra.memory.turns import TURNS, Turns
+from mastra.runtime.clock import SYSTEM_CLOCK
+from mastra.types.records import Put
+
+
+async def test_they_wait_for_each_other_in_order(threads):
+    turns = Turns(threads, SYSTEM_CLOCK)
+    seen = []
+
+    async def request(number):
+        async with turns.turn("t"):
+            seen.append(("in", number))
+            await asyncio.sleep(0)
+            seen.append(("out", number))
+
+    await asyncio.gather(*(request(number) for number in range(5)))
+    assert seen == [(word, number) for number in range(5) for word in ("in", "out")]
+    assert await threads.storage.get(TURNS, "t") is None
+
+
+async def test_the_second_can_be_refused(threads):
+    turns = Turns(threads, SYSTEM_CLOCK, "reject")
+    elsewhere = Turns(ThreadRepo(threads.storage), SYSTEM_CLOCK, "reject")
+    async with turns.turn("t"):
+        for other in (turns, elsewhere):
+            with pytest.raises(Conflict):
+                async with other.turn("t"):
+                    pass
+        async with turns.turn("another"):
+            pass
+    async with elsewhere.turn("t"):
+        pass
+
+
+async def test_the_newer_can_interrupt_the_older(threads):
+    turns = Turns(threads, SYSTEM_CLOCK, "interrupt")
+    inside = asyncio.Event()
+
+    async def older():
+        me = asyncio.current_task()
+        async with turns.turn("t", cancel=me.cancel):
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(older())
+    await inside.wait()
+    async with turns.turn("t"):
+        assert task.done() or task.cancelling()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_second_can_get_a_copy(threads):
+    await threads.append("t", "u", [say("hello")])
+    turns = Turns(threads, SYSTEM_CLOCK, "fork")
+    async with turns.turn("t") as first, turns.turn("t") as second:
+        assert (first.thread_id, first.forked) == ("t", False)
+        assert second.forked
+        assert len(await threads.messages.rows(second.thread_id)) == 1
+
+
+async def test_the_lease_of_a_dead_process_ends(threads):
+    await threads.storage.write([Put(TURNS, "t", {"token": "dead", "until": "2020-01-01T00:00:00.000Z"})])
+    async with Turns(threads, SYSTEM_CLOCK, lease=timedelta(seconds=5)).turn("t"):
+        assert (await threads.storage.get(TURNS, "t"))["token"] != "dead"
