@@ -22,8 +22,7 @@ def python(session: nox.Session, *arguments: str, **options: object) -> None:
 def setup(session: nox.Session) -> None:
     """Install the package in place with everything that the other verbs need."""
     python(session, "pip", "install", "-q", "--group", "dev", "scikit-build-core", "pybind11", "cmake", "ninja")
-    extras = "postgres,mysql,redis,mongodb,mcp,otel,auth,watch,tokens"
-    python(session, "pip", "install", "-q", "--no-build-isolation", "-e", f".[{extras}]")
+    python(session, "pip", "install", "-q", "--no-build-isolation", "-e", ".[all]")
 
 
 @nox.session

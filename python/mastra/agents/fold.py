@@ -54,13 +54,13 @@ async def _read_all(deltas: AsyncIterator[ModelDelta], fold: Fold, step: Step, r
     async for delta in deltas:
         if delta.__class__ is TextDelta and plain:
             # The hot path: one tuple, one dict, one append for each delta.
-            text = delta[1]
-            texts.append(text)
-            left -= len(text)
+            text = delta[1]  # pyright: ignore[reportGeneralTypeIssues]  # mypy reads it right
+            texts.append(text)  # pyright: ignore[reportArgumentType]  # mypy reads it right
+            left -= len(text)  # pyright: ignore[reportArgumentType]  # mypy reads it right
             if push is not None:
                 payload: dict[str, Any] = {"id": delta[0], "text": text}
-                if delta[2] is not None:
-                    payload["providerMetadata"] = delta[2]
+                if delta[2] is not None:  # pyright: ignore[reportGeneralTypeIssues]  # mypy reads it right
+                    payload["providerMetadata"] = delta[2]  # pyright: ignore[reportGeneralTypeIssues]  # mypy reads it right
                 if push(_new(Chunk, ("text-delta", payload, run_id, "AGENT", None, path))) and room is not None:
                     await room()
         else:

@@ -181,7 +181,7 @@ def read_settings(given: ModelSettings | Mapping[str, Any] | None) -> ModelSetti
             name, value = "timeout_s", None if total is None else total / 1000  # noqa: PLW2901 - another unit
         if name is None:
             raise InvalidInput(f"There is no model setting {key!r}.", hint=near_miss(key, _SETTING_NAMES))
-        values[name] = tuple(value) if name == "stop_sequences" else value
+        values[name] = tuple(value) if name == "stop_sequences" else value  # pyright: ignore[reportArgumentType]  # mypy reads it right
     return ModelSettings(**values)
 
 

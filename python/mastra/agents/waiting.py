@@ -32,7 +32,7 @@ async def storage_of(services: Services) -> Storage:
     """The application's storage; without one, memory of this process."""
     if services.storage is None:
         services.storage = open_url("mastra.storage", "memory:")
-    storage: Storage = services.storage
+    storage: Storage = services.storage  # pyright: ignore[reportAssignmentType]  # mypy reads it right
     await storage.open()
     return storage
 

@@ -120,7 +120,7 @@ class PostgresBus(EventBus):
                 await connection.execute(f"LISTEN {_CHANNEL}")
                 if position is None:
                     answer = await connection.execute(
-                        f"SELECT coalesce(max(id), 0) FROM {self._table} WHERE topic = %s",  # noqa: S608 - checked name
+                        f"SELECT coalesce(max(id), 0) FROM {self._table} WHERE topic = %s",  # pyright: ignore[reportArgumentType]  # noqa: S608 - checked name
                         (topic,),
                     )
                     row = await answer.fetchone()

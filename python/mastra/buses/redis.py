@@ -91,7 +91,7 @@ class RedisBus(EventBus):
             with _translated():
                 last = await client.xrevrange(key, count=1)
             after = last[0][0] if last else "0-0"
-        yield _read(client, key, after)
+        yield _read(client, key, after)  # pyright: ignore[reportArgumentType]  # mypy reads it right
 
 
 async def _read(client: Any, key: str, position: str) -> AsyncIterator[BusEvent]:

@@ -30,7 +30,7 @@ class Flight(Future[Any]):
     """The key was deleted meanwhile: the value goes to who waits and is not kept."""
 
 
-class Cache(CacheStore):
+class Cache(CacheStore):  # pyright: ignore[reportGeneralTypeIssues]  # mypy reads it right
     """A `CacheStore` that can also make what is missing, once for all who ask at the same time.
 
     >>> cache = Cache(max_entries=1000)

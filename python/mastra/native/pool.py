@@ -32,10 +32,10 @@ class ObjectPool(CorePool, Generic[T]):
             self, make: Callable[[], T], *, reset: Callable[[T], Any] | None = None, capacity: int = 64
         ) -> None: ...
 
-        def acquire(self) -> T:
+        def acquire(self) -> T:  # pyright: ignore[reportReturnType]  # mypy reads it right
             """An object that nobody else has."""
 
-        def release(self, item: T, /) -> None:
+        def release(self, item: T, /) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # mypy reads it right
             """Resets the object and makes it free."""
 
     def lease(self) -> Lease[T]:

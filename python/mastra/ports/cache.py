@@ -59,5 +59,5 @@ class SupportsTiering(Protocol):
         """
 
     @property
-    def sender(self) -> str:
+    def sender(self) -> str:  # pyright: ignore[reportReturnType]  # mypy reads it right
         """Who this instance is among announcements."""

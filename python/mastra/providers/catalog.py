@@ -24,12 +24,12 @@ _DATED = re.compile(r"[-@](?:\d{4}-?\d{2}-?\d{2}|\d{6}|latest|preview|\d{3,4})$|
 @cache
 def vendors() -> dict[str, dict[str, Any]]:
     """The vendors that speak a known wire format, by name."""
-    return tomllib.loads((files(__package__) / "compatible.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((files(__package__) / "compatible.toml").read_text(encoding="utf-8"))  # pyright: ignore[reportArgumentType]  # mypy reads it right
 
 
 @cache
 def _data(extra_path: str) -> dict[str, Any]:
-    shipped: dict[str, Any] = json.loads((files(__package__) / "models.json").read_text(encoding="utf-8"))
+    shipped: dict[str, Any] = json.loads((files(__package__) / "models.json").read_text(encoding="utf-8"))  # pyright: ignore[reportArgumentType]  # mypy reads it right
     if not extra_path:
         return shipped
     try:

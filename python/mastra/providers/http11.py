@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         """The peer closed its side; so do we."""
         return False
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # mypy reads it right
         """The end: a whole answer when nothing but the end says so, else a broken one."""
         self.closed = True
         if self._method and not self.complete:

@@ -64,7 +64,7 @@ class LexicalEmbedder(Embedder):
                 hint='Write "lexical/256".',
             )
         self.model_id = str(size)
-        self.dimension: int = size
+        self.dimension: int = size  # pyright: ignore[reportIncompatibleVariableOverride]  # mypy reads it right
 
     def __repr__(self) -> str:
         return f"LexicalEmbedder({self.dimension})"

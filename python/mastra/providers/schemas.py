@@ -261,14 +261,14 @@ def drop_nulls(value: Any, schema: Any, root: Schema | None = None) -> Any:
         return value
     schema = _without_single_union(schema)
     if isinstance(schema.get("$ref"), str):
-        return drop_nulls(value, find_reference(root, schema["$ref"]), root)
+        return drop_nulls(value, find_reference(root, schema["$ref"]), root)  # pyright: ignore[reportArgumentType]  # mypy reads it right
     if isinstance(value, list):
         return [drop_nulls(item, schema.get("items"), root) for item in value]
     if not isinstance(value, dict):
         return value
     if "properties" not in schema:
         for branch in schema.get("anyOf", ()):
-            target = find_reference(root, branch["$ref"]) if isinstance(branch.get("$ref"), str) else branch
+            target = find_reference(root, branch["$ref"]) if isinstance(branch.get("$ref"), str) else branch  # pyright: ignore[reportArgumentType]  # mypy reads it right
             if isinstance(target, dict) and set(value) <= set(target.get("properties", ())):
                 return drop_nulls(value, target, root)
         return value
@@ -276,7 +276,7 @@ def drop_nulls(value: Any, schema: Any, root: Schema | None = None) -> Any:
     out = {}
     for name, item in value.items():
         property_schema = schema["properties"].get(name, {})
-        if item is None and name not in required and not _allows_null(_resolved(property_schema, root)):
+        if item is None and name not in required and not _allows_null(_resolved(property_schema, root)):  # pyright: ignore[reportArgumentType]  # mypy reads it right
             continue
         out[name] = drop_nulls(item, property_schema, root)
     return out

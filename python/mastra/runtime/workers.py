@@ -21,4 +21,4 @@ def _pool() -> ThreadPoolExecutor:
 async def run_blocking(function: Callable[..., Any], *arguments: Any) -> Any:
     """Run `function` in a worker thread, with the context variables of the caller."""
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_pool(), context.run, function, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_pool(), context.run, function, *arguments)  # pyright: ignore[reportArgumentType]  # mypy reads it right

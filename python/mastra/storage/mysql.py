@@ -165,7 +165,7 @@ class MySqlStorage(SqlStorage):
         """A connection of the pool."""
         if self._pool is None:
             await self.open()
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection:  # pyright: ignore[reportOptionalMemberAccess]  # mypy reads it right
             session = _Session(connection)
             if not write:
                 yield session

@@ -57,15 +57,15 @@ class _Session:
         self._connection = connection
 
     async def run(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        cursor = await self._connection.execute(sql, arguments)
+        cursor = await self._connection.execute(sql, arguments)  # pyright: ignore[reportArgumentType]  # mypy reads it right
         return await cursor.fetchall() if cursor.description else []
 
     async def run_many(self, sql: str, arguments: list[Sequence[Any]]) -> None:
         if len(arguments) == 1:
-            await self._connection.execute(sql, arguments[0])
+            await self._connection.execute(sql, arguments[0])  # pyright: ignore[reportArgumentType]  # mypy reads it right
             return
         async with self._connection.cursor() as cursor:
-            await cursor.executemany(sql, arguments)
+            await cursor.executemany(sql, arguments)  # pyright: ignore[reportArgumentType]  # mypy reads it right
 
 
 class PostgresStorage(SqlStorage):

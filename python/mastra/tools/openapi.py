@@ -111,7 +111,7 @@ class _Operation:
 
         async def execute(arguments: dict[str, Any], context: ToolContext) -> Any:
             url, sent = self.address(root, arguments)
-            sent.update(headers(context) if callable(headers) else headers or {})
+            sent.update(headers(context) if callable(headers) else headers or {})  # pyright: ignore[reportArgumentType, reportCallIssue]  # mypy reads it right
             body = None
             if "body" in arguments:
                 body = dumps(arguments["body"]).encode()

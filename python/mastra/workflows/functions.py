@@ -48,7 +48,7 @@ class FunctionContext:
         made: Step[Any, Any] = as_step(part)
         if id is not None or retries is not None:
             rules = retries if retries is not None else made.retries
-            made = Step(made.execute, id=id or made.id, retries=rules, timeout=made.timeout, runs_on=made.runs_on)
+            made = Step(made.execute, id=id or made.id, retries=rules, timeout=made.timeout, runs_on=made.runs_on)  # pyright: ignore[reportArgumentType]  # mypy reads it right
         return await self._child(StepNode(made), made.id, value)
 
     async def gather(self, *calls: tuple[Any, Any]) -> list[Any]:

@@ -29,7 +29,7 @@ def clone_step(step: Step[Any, Any], *, id: str) -> Step[Any, Any]:
     """The same step under another id, so that it can stand in a workflow twice."""
     return Step(
         step.execute, id=id, description=step.description, input=step.input, output=step.output, resume=step.resume,
-        suspend=step.suspend, state=step.state, retries=step.retries, timeout=step.timeout, runs_on=step.runs_on,
+        suspend=step.suspend, state=step.state, retries=step.retries, timeout=step.timeout, runs_on=step.runs_on,  # pyright: ignore[reportArgumentType]  # mypy reads it right
         on_error=step.on_error, compensate=step.compensate, scorers=step.scorers, metadata=step.metadata,
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ class UnicodeNormalizer(Processor):
 
     def clean(self, text: str) -> str:
         """The text as it is meant to be read."""
-        made = unicodedata.normalize(self._form, text)
+        made = unicodedata.normalize(self._form, text)  # pyright: ignore[reportArgumentType]  # mypy reads it right
         made = "".join(char for char in made if char in "\n\t" or not _invisible(char))
         return re.sub(r"[^\S\n]+", " ", made).strip() if self._collapse else made
 
@@ -269,7 +269,7 @@ class SystemPromptScrubber(Processor):
             if not patterns:
                 return None
             longest = max(len(sentence) for sentence in sentences)
-            guard = PatternGuard(patterns, strategy=self._strategy, replacement=self._replacement, window=longest + 32)
+            guard = PatternGuard(patterns, strategy=self._strategy, replacement=self._replacement, window=longest + 32)  # pyright: ignore[reportArgumentType]  # mypy reads it right
             context.state["guard"] = guard
         made: PatternGuard = guard
         return made
