@@ -36,6 +36,7 @@ NOUNS = (
     "openai",
     "auth",
     "system",
+    "page",
 )
 
 
