@@ -20,5 +20,6 @@ void bind_json(pybind11::module_& module);
 void bind_object_pool(pybind11::module_& module);
 void bind_memory(pybind11::module_& module);
 void bind_cache(pybind11::module_& module);
+void bind_text(pybind11::module_& module);
 
 }  // namespace mastra::bindings

@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, module) {
   mastra::bindings::bind_object_pool(module);
   mastra::bindings::bind_memory(module);
   mastra::bindings::bind_cache(module);
+  mastra::bindings::bind_text(module);
 }

@@ -7,7 +7,8 @@ import mastra.native.events
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'parse_json', 'process_memory', 'reset_memory_peaks']
+import typing_extensions
+__all__: list[str] = ['Bm25Index', 'CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
 class VectorIndex:
     """
     Nearest neighbours among vectors of one width, in memory and in one file.
@@ -240,6 +241,46 @@ class CacheStore:
         """
         hits, misses, sets, evictions, expirations, entries, bytes.
         """
+class Bm25Index:
+    """
+    A full-text index scored by BM25, for any script. Documents may be added, replaced and removed
+    at any time; scores are exact at every moment. For any thread.
+    """
+    def __contains__(self, id: str) -> bool:
+        ...
+    def __init__(self, *, k1: typing.SupportsFloat | typing.SupportsIndex = 1.2000000476837158, b: typing.SupportsFloat | typing.SupportsIndex = 0.75) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def add(self, id: str, text: str) -> None:
+        """
+        Adds the document, in place of the one with this id if there is one.
+        """
+    def add_words(self, id: str, words: collections.abc.Sequence[str]) -> None:
+        """
+        The same for words that you have cut yourself.
+        """
+    def clear(self) -> None:
+        """
+        Takes every document out.
+        """
+    def remove(self, id: str) -> bool:
+        """
+        Takes the document out; whether it was there.
+        """
+    def search(self, question: str, k: typing.SupportsInt | typing.SupportsIndex = 10, *, only: collections.abc.Set[str] | None = None) -> list[tuple[str, float]]:
+        """
+        The best `k` documents and their scores, best first; with `only`, of these ids.
+        """
+    def search_words(self, words: collections.abc.Sequence[str], k: typing.SupportsInt | typing.SupportsIndex = 10, *, only: collections.abc.Set[str] | None = None) -> list[tuple[str, float]]:
+        """
+        The same for words that you have cut yourself.
+        """
+    @property
+    def vocabulary(self) -> int:
+        """
+        How many different words there are.
+        """
 def active_kernel() -> str:
     """
     The instruction set in use. MASTRA_KERNEL=name in the environment forces one.
@@ -286,6 +327,12 @@ def memory_limits(*, root: str = '') -> dict[str, int | None]:
     """
     What this process may use, in bytes.
     """
+def mmr(question: typing_extensions.Buffer, vectors: typing_extensions.Buffer, k: typing.SupportsInt | typing.SupportsIndex, *, balance: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> list[int]:
+    """
+    The numbers of the `k` rows that are near the question and unlike each other, in order of picking.
+    
+    `balance` 1 looks at nearness only, 0 at unlikeness only. Both arguments are float32 buffers (numpy arrays).
+    """
 def parse_json(text: str | bytes | bytearray | memoryview, *, max_depth: typing.SupportsInt | typing.SupportsIndex = 200) -> typing.Any:
     """
     Parses one JSON text, strictly: NaN, infinities, trailing commas and a byte-order mark are refused.
@@ -297,4 +344,8 @@ def process_memory(*, with_proportional: bool = False, root: str = '') -> dict[s
 def reset_memory_peaks() -> None:
     """
     Each peak becomes what is live now.
+    """
+def tokenize(text: str) -> list[str]:
+    """
+    The words of a text as the index sees them: folded, in any script.
     """

@@ -1,0 +1,113 @@
+// Words, the full-text index, token estimates.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "bind.hpp"
+#include "mastra/bm25.hpp"
+#include "mastra/mmr.hpp"
+#include "mastra/tokenize.hpp"
+#include "text.hpp"
+
+namespace py = pybind11;
+
+namespace mastra::bindings {
+namespace {
+
+using Words = std::vector<std::string>;
+using Ids = std::unordered_set<std::string>;
+using Hits = std::vector<std::pair<std::string, float>>;
+
+std::function<bool(std::string_view)> among(const std::optional<Ids>& only) {
+  if (!only) return {};
+  return [&ids = *only](std::string_view id) { return ids.count(std::string(id)) != 0; };
+}
+
+Hits pairs(std::vector<Bm25Hit> hits) {
+  Hits out;
+  out.reserve(hits.size());
+  for (Bm25Hit& hit : hits) out.emplace_back(std::move(hit.id), hit.score);
+  return out;
+}
+
+void bind_index(py::module_& module) {
+  using Free = py::call_guard<py::gil_scoped_release>;
+  py::class_<Bm25Index>(module, "Bm25Index",
+                        "A full-text index scored by BM25, for any script. Documents may be added, replaced and removed\n"
+                        "at any time; scores are exact at every moment. For any thread.")
+      .def(py::init([](float k1, float b) { return std::make_unique<Bm25Index>(Bm25Options{k1, b}); }), py::kw_only(),
+           py::arg("k1") = Bm25Options{}.k1, py::arg("b") = Bm25Options{}.b)
+      .def("add", [](Bm25Index& self, const std::string& id, const std::string& text) { self.add(id, text); }, Free(), py::arg("id"),
+           py::arg("text"), "Adds the document, in place of the one with this id if there is one.")
+      .def("add_words", [](Bm25Index& self, const std::string& id, const Words& words) { self.add_words(id, words); }, Free(),
+           py::arg("id"), py::arg("words"), "The same for words that you have cut yourself.")
+      .def("remove", [](Bm25Index& self, const std::string& id) { return self.remove(id); }, Free(), py::arg("id"),
+           "Takes the document out; whether it was there.")
+      .def("clear", &Bm25Index::clear, Free(), "Takes every document out.")
+      .def("search",
+           [](const Bm25Index& self, const std::string& question, std::size_t k, const std::optional<Ids>& only) {
+             return pairs(self.search(question, k, among(only)));
+           },
+           Free(), py::arg("question"), py::arg("k") = 10, py::kw_only(), py::arg("only") = py::none(),
+           "The best `k` documents and their scores, best first; with `only`, of these ids.")
+      .def("search_words",
+           [](const Bm25Index& self, const Words& words, std::size_t k, const std::optional<Ids>& only) {
+             return pairs(self.search_words(words, k, among(only)));
+           },
+           Free(), py::arg("words"), py::arg("k") = 10, py::kw_only(), py::arg("only") = py::none(),
+           "The same for words that you have cut yourself.")
+      .def("__contains__", [](const Bm25Index& self, const std::string& id) { return self.contains(id); }, py::arg("id"))
+      .def("__len__", &Bm25Index::size)
+      .def_property_readonly("vocabulary", &Bm25Index::vocabulary, "How many different words there are.");
+}
+
+// Borrows a C-contiguous buffer of float32 with `dimensions` dimensions.
+py::buffer_info floats(const py::buffer& buffer, py::ssize_t dimensions, const char* what) {
+  py::buffer_info info = buffer.request();
+  bool contiguous = true;
+  py::ssize_t stride = sizeof(float);
+  for (py::ssize_t at = info.ndim; at-- > 0;) {
+    const auto index = static_cast<std::size_t>(at);
+    contiguous = contiguous && (info.shape[index] <= 1 || info.strides[index] == stride);
+    stride *= info.shape[index];
+  }
+  if (info.ndim != dimensions || info.format != py::format_descriptor<float>::format() || !contiguous) {
+    throw Error(ErrorCode::kInvalidArgument, std::string(what) + " must be contiguous float32 in " + std::to_string(dimensions) +
+                                                 (dimensions == 1 ? " dimension" : " dimensions"));
+  }
+  return info;
+}
+
+std::vector<std::size_t> mmr(const py::buffer& question, const py::buffer& vectors, std::size_t k, float balance) {
+  const py::buffer_info one = floats(question, 1, "question");
+  const py::buffer_info many = floats(vectors, 2, "vectors");
+  if (one.shape[0] != many.shape[1]) {
+    throw Error(ErrorCode::kDimensionMismatch, "the question has " + std::to_string(one.shape[0]) + " numbers and the vectors " +
+                                                   std::to_string(many.shape[1]));
+  }
+  const py::gil_scoped_release free;
+  return maximal_marginal_relevance(static_cast<const float*>(one.ptr), static_cast<const float*>(many.ptr),
+                                    static_cast<std::size_t>(many.shape[0]), static_cast<std::size_t>(many.shape[1]), k, balance);
+}
+
+}  // namespace
+
+void bind_text(py::module_& module) {
+  bind_index(module);
+  module.def("tokenize", [](const std::string& text) { return words_of(text); }, py::arg("text"),
+             "The words of a text as the index sees them: folded, in any script.");
+  module.def("mmr", &mmr, py::arg("question"), py::arg("vectors"), py::arg("k"), py::kw_only(), py::arg("balance") = 0.5F,
+             "The numbers of the `k` rows that are near the question and unlike each other, in order of picking.\n\n"
+             "`balance` 1 looks at nearness only, 0 at unlikeness only. Both arguments are float32 buffers (numpy arrays).");
+}
+
+}  // namespace mastra::bindings

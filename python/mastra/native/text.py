@@ -1,0 +1,39 @@
+"""Numbers about text and rankings: words, BM25, reciprocal-rank fusion, maximal marginal relevance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from mastra._core import Bm25Index, mmr, tokenize
+from mastra.errors import NativeInvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+
+__all__ = ["Bm25Index", "fuse_ranks", "mmr", "tokenize"]
+
+Id = TypeVar("Id", bound="Hashable")
+
+
+def fuse_ranks(
+    rankings: Iterable[Iterable[Id]], *, weights: Sequence[float] | None = None, k: float = 60.0
+) -> list[tuple[Id, float]]:
+    """Reciprocal-rank fusion: one ranking out of several, whatever their scores mean.
+
+    Each ranking lists ids, best first, and gives weight / (k + rank) to each, the first having rank 1; an id that
+    comes twice in one ranking counts at its better place. Best first; equal sums in the order of first appearance.
+
+    >>> fuse_ranks([["a", "b"], ["b", "c"]])[0][0]
+    'b'
+    """
+    lists = [list(ranking) for ranking in rankings]
+    shares = [1.0] * len(lists) if weights is None else list(weights)
+    if len(shares) != len(lists):
+        raise NativeInvalidArgument(f"{len(lists)} rankings need as many weights, not {len(shares)}")
+    if k < 0 or any(not share >= 0 for share in shares):
+        raise NativeInvalidArgument("k and the weights must be at least 0")
+    sums: dict[Id, float] = {}
+    for ranking, share in zip(lists, shares, strict=True):
+        for rank, item in enumerate(dict.fromkeys(ranking), start=1):
+            sums[item] = sums.get(item, 0.0) + share / (k + rank)
+    return sorted(sums.items(), key=lambda pair: -pair[1])
