@@ -53,6 +53,10 @@ def runs(values: dict[int, int]) -> list[tuple[int, int, int, int]]:
     return [tuple(row) for row in out]
 
 
+def rows(cells: list[str]) -> list[str]:
+    return ["    " + " ".join(cells[at : at + 10]) for at in range(0, len(cells), 10)]
+
+
 def main() -> None:
     codes = [code for code in range(0x80, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     kinds = {code: kind(code) for code in codes}
@@ -79,9 +83,9 @@ def main() -> None:
         "",
         "inline constexpr Span kSpans[] = {",
     ]
-    lines += [f"    {{0x{first:X}, 0x{last:X}, {value}}}," for first, last, value in spans]
+    lines += rows([f"{{0x{first:X},0x{last:X},{value}}}," for first, last, value in spans])
     lines += ["};", "", "inline constexpr Fold kFolds[] = {"]
-    lines += [f"    {{0x{first:X}, 0x{last:X}, {step}, {delta}}}," for first, last, step, delta in folds]
+    lines += rows([f"{{0x{first:X},0x{last:X},{step},{delta}}}," for first, last, step, delta in folds])
     lines += ["};", "", "}  // namespace mastra::unicode", ""]
     TARGET.write_text("\n".join(lines), encoding="utf-8")
 
