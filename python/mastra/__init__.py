@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mastra.evals.scorer import Scorer as Scorer
     from mastra.evals.scorer import create_scorer as create_scorer
     from mastra.mastra import Mastra as Mastra
+    from mastra.memory.memory import Memory as Memory
+    from mastra.memory.observations import ObservationalMemory as ObservationalMemory
+    from mastra.memory.options import SemanticRecall as SemanticRecall
+    from mastra.memory.options import WorkingMemory as WorkingMemory
     from mastra.runtime.limits import Limits as Limits
     from mastra.runtime.request_context import RequestContext as RequestContext
     from mastra.runtime.signals import ToolRetry as ToolRetry
@@ -41,6 +45,10 @@ _EXPORTS = {
     "Limits": "mastra.runtime.limits",
     "Mastra": "mastra.mastra",
     "MastraError": "mastra.errors",
+    "WorkingMemory": "mastra.memory.options",
+    "SemanticRecall": "mastra.memory.options",
+    "ObservationalMemory": "mastra.memory.observations",
+    "Memory": "mastra.memory.memory",
     "Message": "mastra.types.messages",
     "Processor": "mastra.agents.processors.processor",
     "RequestContext": "mastra.runtime.request_context",
@@ -71,7 +79,9 @@ __all__ = [
     "Limits",
     "Mastra",
     "MastraError",
+    "Memory",
     "Message",
+    "ObservationalMemory",
     "Processor",
     "RequestContext",
     "Retry",
@@ -79,6 +89,7 @@ __all__ = [
     "RunStream",
     "Schema",
     "Scorer",
+    "SemanticRecall",
     "Step",
     "StepContext",
     "Tool",
@@ -87,6 +98,7 @@ __all__ = [
     "Toolset",
     "Workflow",
     "WorkflowResult",
+    "WorkingMemory",
     "__version__",
     "create_scorer",
     "create_tool",
