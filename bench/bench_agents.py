@@ -1,0 +1,258 @@
+"""Cost of the framework around a model that answers at once: text, tools, streamed deltas; ours and the peers'.
+
+Run: python bench/bench_agents.py
+Peers that are not installed are left out: agno, pydantic-ai-slim, openai-agents, langgraph.
+"""
+
+# ruff: noqa: PLC0415 - each peer is loaded only when it is measured
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import pstats
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+PASSES = 3
+Run = Callable[[], Awaitable[Any]]
+
+
+def best(run: Run, count: int) -> float:
+    """Microseconds of one run, best of three passes."""
+
+    async def measure() -> float:
+        for _ in range(max(20, count // 10)):
+            await run()
+        times = []
+        for _ in range(PASSES):
+            start = time.perf_counter()
+            for _ in range(count):
+                await run()
+            times.append((time.perf_counter() - start) / count * 1e6)
+        return min(times)
+
+    return asyncio.run(measure())
+
+
+# ---------------------------------------------------------------- ours
+
+
+def ours() -> dict[str, float]:
+    from mastra import Agent, tool
+    from mastra.ports.model import ChatModel
+    from mastra.types.model import Finish, ResponseStart, TextDelta, TextEnd, TextStart, ToolCall
+    from mastra.types.usage import Usage
+
+    class Fake(ChatModel):
+        provider, model_id = "fake", "fake"
+
+        def __init__(self, rounds=0, side_by_side=1, deltas=1):
+            self.rounds, self.side_by_side, self.deltas = rounds, side_by_side, deltas
+
+        async def stream(self, request):
+            yield ResponseStart("r", "fake")
+            step = sum(message.role == "assistant" for message in request.messages)
+            if step < self.rounds:
+                for n in range(self.side_by_side):
+                    yield ToolCall(f"c{step}{n}", "add", {"a": 1, "b": 2, "c": 3})
+                yield Finish("tool-calls", Usage(10, 5))
+                return
+            yield TextStart("t")
+            for _ in range(self.deltas):
+                yield TextDelta("t", "Hello ")
+            yield TextEnd("t")
+            yield Finish("stop", Usage(10, 5))
+
+    @tool
+    async def add(a: int, b: int, c: int) -> int:
+        """Add three numbers.
+
+        Args:
+            a: The first.
+            b: The second.
+            c: The third.
+        """
+        return a + b + c
+
+    def agent(model, tools=()):
+        return Agent("a", instructions="Be brief.", model=model, tools=tools)
+
+    async def read(one):
+        async with one.stream("Hi") as run:
+            async for _ in run:
+                pass
+
+    text, seq = agent(Fake()), agent(Fake(3), [add])
+    side, many = agent(Fake(1, 3), [add]), agent(Fake(), [add.but(name=f"add{n}") for n in range(20)])
+    short, long = agent(Fake(deltas=100)), agent(Fake(deltas=1100))
+    out = {
+        "text run": best(lambda: text.generate("Hi"), 2000),
+        "text run, 20 tools": best(lambda: many.generate("Hi"), 2000),
+        "3 tools in sequence": best(lambda: seq.generate("Hi", max_steps=10), 1000),
+        "3 tools side by side": best(lambda: side.generate("Hi"), 1000),
+        "streamed delta": (best(lambda: read(long), 50) - best(lambda: read(short), 100)) / 1000,
+    }
+    start = time.perf_counter()
+    for _ in range(1000):
+        tool(add.execute)
+    out["declare a tool"] = (time.perf_counter() - start) * 1000
+    out["Python calls (text run)"] = float(calls(lambda: text.generate("Hi")))
+    return out
+
+
+def calls(run: Run) -> int:
+    """Function calls of one run, as cProfile counts them."""
+    profile = cProfile.Profile()
+
+    async def once() -> None:
+        await run()
+        profile.enable()
+        await run()
+        profile.disable()
+
+    asyncio.run(once())
+    return pstats.Stats(profile).total_calls
+
+
+# ---------------------------------------------------------------- peers
+
+
+def pydantic_ai() -> dict[str, float]:
+    from pydantic_ai import Agent
+    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+    from pydantic_ai.models.function import FunctionModel
+    from pydantic_ai.models.test import TestModel
+
+    def answer(messages, info):
+        step = sum(isinstance(message, ModelResponse) for message in messages)
+        if step < 3:
+            return ModelResponse(parts=[ToolCallPart("add", {"a": 1, "b": 2, "c": 3})])
+        return ModelResponse(parts=[TextPart("Hello")])
+
+    text = Agent(TestModel(custom_output_text="Hello", call_tools=[]), instructions="Be brief.")
+    seq = Agent(FunctionModel(answer), instructions="Be brief.")
+
+    @seq.tool_plain
+    async def add(a: int, b: int, c: int) -> int:
+        return a + b + c
+
+    return {"text run": best(lambda: text.run("Hi"), 100), "3 tools in sequence": best(lambda: seq.run("Hi"), 50)}
+
+
+def openai_agents() -> dict[str, float]:
+    from agents import Agent, ModelResponse, Runner, function_tool, set_tracing_disabled
+    from agents.models.interface import Model
+    from agents.usage import Usage
+    from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+
+    set_tracing_disabled(True)
+
+    class Fake(Model):
+        def __init__(self, rounds=0):
+            self.rounds = rounds
+
+        async def get_response(self, system_instructions, input, *args, **kwargs):
+            done = 0 if isinstance(input, str) else sum(one.get("type") == "function_call" for one in input)
+            if done < self.rounds:
+                arguments = '{"a": 1, "b": 2, "c": 3}'
+                item = ResponseFunctionToolCall(
+                    arguments=arguments, call_id=f"c{done}", name="add", type="function_call"
+                )
+            else:
+                text = ResponseOutputText(text="Hello", type="output_text", annotations=[])
+                item = ResponseOutputMessage(
+                    id="m", content=[text], role="assistant", status="completed", type="message"
+                )
+            return ModelResponse(output=[item], usage=Usage(), response_id=None)
+
+        def stream_response(self, *args, **kwargs):
+            raise NotImplementedError
+
+    @function_tool
+    async def add(a: int, b: int, c: int) -> int:
+        """Add."""
+        return a + b + c
+
+    text = Agent(name="a", instructions="Be brief.", model=Fake())
+    seq = Agent(name="a", instructions="Be brief.", model=Fake(3), tools=[add])
+    return {
+        "text run": best(lambda: Runner.run(text, "Hi"), 200),
+        "3 tools in sequence": best(lambda: Runner.run(seq, "Hi"), 100),
+    }
+
+
+def langgraph() -> dict[str, float]:
+    from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+    from langchain_core.messages import AIMessage
+    from langgraph.graph import START, MessagesState, StateGraph
+
+    def forever():
+        while True:
+            yield AIMessage("Hello")
+
+    model = GenericFakeChatModel(messages=forever())
+
+    async def call(state):
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("model", call)
+    graph.add_edge(START, "model")
+    compiled = graph.compile()
+    return {"text run": best(lambda: compiled.ainvoke({"messages": [("user", "Hi")]}), 200)}
+
+
+def agno() -> dict[str, float]:
+    from dataclasses import dataclass
+
+    from agno.agent import Agent
+    from agno.models.base import Model
+    from agno.models.response import ModelResponse
+
+    @dataclass
+    class Fake(Model):
+        id: str = "fake"
+
+        def invoke(self, *args, **kwargs):
+            return ModelResponse(role="assistant", content="Hello")
+
+        async def ainvoke(self, *args, **kwargs):
+            return ModelResponse(role="assistant", content="Hello")
+
+        def invoke_stream(self, *args, **kwargs):
+            yield ModelResponse(role="assistant", content="Hello")
+
+        async def ainvoke_stream(self, *args, **kwargs):
+            yield ModelResponse(role="assistant", content="Hello")
+
+        def _parse_provider_response(self, response, **kwargs):
+            return response
+
+        def _parse_provider_response_delta(self, response):
+            return response
+
+    text = Agent(model=Fake(), instructions="Be brief.", telemetry=False)
+    return {"text run": best(lambda: text.arun("Hi"), 500)}
+
+
+def main() -> None:
+    mine = ours()
+    rows = {"mastra": mine}
+    for measure in (agno, pydantic_ai, openai_agents, langgraph):
+        try:
+            rows[measure.__name__] = measure()
+        except ImportError as error:
+            print(f"{measure.__name__}: not installed ({error.name})")
+        except Exception as error:  # noqa: BLE001 - a peer that changed its interface must not hide the others
+            print(f"{measure.__name__}: {type(error).__name__}: {error}")
+    for name in mine:
+        for peer, row in rows.items():
+            if name in row:
+                ratio = "" if peer == "mastra" else f"  {row[name] / mine[name]:6.1f}x"
+                print(f"{name:28} {peer:16} {row[name]:10.1f}{ratio}")
+
+
+if __name__ == "__main__":
+    main()
