@@ -113,7 +113,10 @@ async def send(storage: Storage, run: str, name: str, data: Any, *, now: int | N
         parked = row["status"] == "waiting" and row["owner"] is None
         if parked:
             # Nobody carries the run: whoever looks next finds it due.
-            batch += [Expect(RUNS, run, {"rev": row["rev"]}), Put(RUNS, run, {**row, "wakeAt": now or 0})]
+            batch += [
+                Expect(RUNS, run, {"rev": row["rev"]}),
+                Put(RUNS, run, {**row, "wakeAt": now or 0, "timer": "set"}),
+            ]
         else:
             batch.append(Expect(RUNS, run, {"rev": row["rev"]}))
         try:

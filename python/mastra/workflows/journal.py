@@ -72,6 +72,8 @@ class Journal:
         """The row with changes and a new revision."""
         row = {**self.row, **changes, "rev": os.urandom(8).hex(), "updatedAt": self.worker.now(), "seq": self.seq}
         row["status"] = changes.get("status", self.state.status)
+        # Runs that are due sometime are found without looking at the others.
+        row["timer"] = "set" if row.get("wakeAt") is not None else None
         return row
 
     def put_row(self, row: dict[str, Any]) -> Operation:

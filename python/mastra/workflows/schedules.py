@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("mastra.schedules")
 
-SCHEDULES = Table("workflow_schedules", ("due", "createdAt"))
+SCHEDULES = Table("workflow_schedules", ("status+nextFireAt", "createdAt"))
 TRIGGERS = Table("workflow_triggers", ("scheduleId+scheduledFireAt", "outcome"))
 
 MISSED = ("skip", "once", "all")
@@ -56,7 +56,7 @@ class Schedules:
         key = check_id(id, "schedule id") if id is not None else f"{kind}_{new_id()}"
         now = self.worker.now()
         row = {**given, "id": key, "status": "active", "createdAt": now, "updatedAt": now, "rev": _rev()}
-        row["nextFireAt"] = row["due"] = _next(given, now, now)
+        row["nextFireAt"] = _next(given, now, now)
         try:
             await self.storage.open()
             await self.storage.write([Expect(SCHEDULES, key, None), Put(SCHEDULES, key, row)])
@@ -112,7 +112,6 @@ class Schedules:
     async def _write(self, row: dict[str, Any]) -> dict[str, Any]:
         expect = Expect(SCHEDULES, row["id"], {"rev": row["rev"]})
         row = {**row, "rev": _rev(), "updatedAt": self.worker.now()}
-        row["due"] = row["nextFireAt"] if row["status"] == "active" else None
         await self.storage.write([expect, Put(SCHEDULES, row["id"], row)])
         return shown(row)
 
@@ -142,9 +141,10 @@ class Schedules:
     async def fire(self) -> None:
         """Fire what is due; of several processes the one that moves the row on does it."""
         now = self.worker.now()
-        page = await self.storage.scan(SCHEDULES, {"due": {"$lte": now}}, order=Order("due"), limit=100)
+        page = await self.storage.scan(SCHEDULES, {"status": "active"}, order=Order("nextFireAt"), limit=100)
         for record in page.records:
-            await self._fire_one(record.value, now)
+            if record.value["nextFireAt"] is not None and record.value["nextFireAt"] <= now:
+                await self._fire_one(record.value, now)
         left = await self.storage.scan(TRIGGERS, {"outcome": "pending"}, limit=100)
         for record in left.records:
             # Somebody moved the schedule on and died before the run began. Starting it again finds it if it is there.
@@ -156,7 +156,7 @@ class Schedules:
     async def _fire_one(self, row: dict[str, Any], now: int) -> None:
         moments = _due(row, now)
         following = _next(row, now, row["createdAt"])
-        moved = {**row, "nextFireAt": following, "due": following, "rev": _rev(), "lastFireAt": now}
+        moved = {**row, "nextFireAt": following, "rev": _rev(), "lastFireAt": now}
         if following is None:
             moved["status"] = "completed"
         triggers = {f"{row['id']}/{moment}": _trigger(row, moment, now, "schedule") for moment in moments}
@@ -199,7 +199,7 @@ class Schedules:
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
     """A schedule as on the wire."""
-    return {name: value for name, value in row.items() if name not in ("rev", "due", "lastFireAt")}
+    return {name: value for name, value in row.items() if name not in ("rev", "lastFireAt")}
 
 
 def _rev() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mastra.types.records import Table
 
 # One row per run: who owns it, how it stands, when to look at it again.
-RUNS = Table("workflow_runs", ("workflow+createdAt", "workflow+status", "owner", "wakeAt", "notify"))
+RUNS = Table("workflow_runs", ("workflow+createdAt", "workflow+status", "owner", "timer+wakeAt", "notify"))
 # The records of a run, numbered without gaps; a run is read by asking for its numbers.
 JOURNAL = Table("workflow_journal")
 # Values too large for a record, once per run, by the hash of their content.

@@ -182,14 +182,13 @@ class Worker:
     async def fire_timers(self) -> None:
         """Take up the parked runs whose moment has come."""
         now = self.now()
-        page = await self.storage.scan(RUNS, {"wakeAt": {"$lte": now}}, order=Order("wakeAt"), limit=_BATCH)
-        for row in page.records:
-            await self.take(row.key, row.value)
-        if len(page.records) == _BATCH:
-            self._next_due = now
-            return
-        later = await self.storage.scan(RUNS, {"wakeAt": {"$gt": now}}, order=Order("wakeAt"), limit=1)
-        self._next_due = later.records[0].value["wakeAt"] if later.records else None
+        page = await self.storage.scan(RUNS, {"timer": "set"}, order=Order("wakeAt"), limit=1)
+        if page.records and page.records[0].value["wakeAt"] <= now:
+            page = await self.storage.scan(RUNS, {"timer": "set"}, order=Order("wakeAt"), limit=_BATCH)
+        due = [row for row in page.records if row.value["wakeAt"] <= now]
+        await asyncio.gather(*(self.take(row.key, row.value) for row in due))
+        left = page.records[len(due) :]
+        self._next_due = left[0].value["wakeAt"] if left else now if due else None
 
     async def recover(self) -> None:
         """Take over the runs of workers whose lease is over, or whose process on this machine is gone."""
@@ -200,7 +199,8 @@ class Worker:
             left = 0
             while True:
                 runs = await self.storage.scan(RUNS, {"owner": row.key}, limit=_BATCH)
-                taken = [await self.take(one.key, one.value) for one in runs.records]
+                # Side by side: their claims are then committed together.
+                taken = await asyncio.gather(*(self.take(one.key, one.value) for one in runs.records))
                 left = len(taken) - sum(taken)
                 if not any(taken):
                     break
