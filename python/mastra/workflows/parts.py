@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from mastra.errors import BadDefinition
@@ -41,7 +40,7 @@ def is_agent(part: Any) -> bool:
 
 def is_tool(part: Any) -> bool:
     """Whether it is called like a tool: by arguments that fit a schema."""
-    return not isinstance(part, type | Step) and hasattr(part, "parameters") and hasattr(part, "execute")
+    return not isinstance(part, type | Step) and hasattr(part, "json_schema") and hasattr(part, "invoke")
 
 
 def agent_step(
@@ -79,21 +78,16 @@ def _agent_run(agent: Any, value: Any, ctx: StepContext, options: dict[str, Any]
 
 
 def tool_step(tool: Any, *, id: str | None = None) -> Step[Any, Any]:
-    """A tool as a step: its arguments in, its result out."""
-    call: Callable[..., Any] = tool.execute
+    """A tool as a step: its arguments in, its result out. It may suspend the run as any step does."""
+    from mastra.tools.call import run_tool  # noqa: PLC0415 - only workflows with tools need it
+    from mastra.tools.context import ToolContext  # noqa: PLC0415 - the same
 
     async def use(value: Any, ctx: StepContext) -> Any:
-        import inspect  # noqa: PLC0415 - only tool steps need it
+        given = ToolContext(
+            run_id=ctx.run_id, tool_call_id=ctx.idempotency_key, tool_name=tool.name, resource_id=ctx.resource_id,
+            request_context=ctx.request_context, services=ctx.services, resume_data=ctx.resume_data,
+        )  # fmt: skip
+        return await run_tool(tool, value, given)
 
-        made = call(value, _tool_context(ctx))
-        return await made if inspect.isawaitable(made) else made
-
-    name = id or getattr(tool, "id", None) or tool.name
-    return Step(use, id=name, description=getattr(tool, "description", "") or "", input=tool.parameters)
-
-
-def _tool_context(ctx: StepContext) -> Any:
-    from importlib import import_module  # noqa: PLC0415 - only workflows with tools need it
-
-    made = import_module("mastra.tools.context").ToolContext
-    return made(run_id=ctx.run_id, request_context=ctx.request_context, services=ctx.services)
+    about = getattr(tool, "description", "") or ""
+    return Step(use, id=id or tool.id, description=about, input=tool.json_schema)

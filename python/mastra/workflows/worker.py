@@ -186,9 +186,9 @@ class Worker:
         if page.records and page.records[0].value["wakeAt"] <= now:
             page = await self.storage.scan(RUNS, {"timer": "set"}, order=Order("wakeAt"), limit=_BATCH)
         due = [row for row in page.records if row.value["wakeAt"] <= now]
-        await asyncio.gather(*(self.take(row.key, row.value) for row in due))
+        taken = await asyncio.gather(*(self.take(row.key, row.value) for row in due))
         left = page.records[len(due) :]
-        self._next_due = left[0].value["wakeAt"] if left else now if due else None
+        self._next_due = left[0].value["wakeAt"] if left else now if any(taken) else None
 
     async def recover(self) -> None:
         """Take over the runs of workers whose lease is over, or whose process on this machine is gone."""
