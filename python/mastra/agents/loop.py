@@ -383,7 +383,19 @@ async def record(run: Run) -> None:
         run_id=run.run_id,
         step=len(run.steps) + run.carried,
         messages=run.answers(),
+        **_titling(run),
     )
+
+
+def _titling(run: Run) -> dict[str, Any]:
+    """The way to a title for the thread, for memories that want one."""
+    options = getattr(run.plan.memory, "options", None)
+    if not getattr(options, "generate_title", False):
+        return {}
+    from mastra.agents.titles import make_title  # noqa: PLC0415 - only threads that want a title need it
+
+    model = run.plan.model
+    return {"make_title": lambda text: make_title(model, text)}
 
 
 async def _wants_more(run: Run, step: Step) -> str | None:
