@@ -82,7 +82,7 @@ def cpp(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The benchmarks named on the command line, e.g. `nox -s bench -- imports`."""
     for name in session.posargs or ["imports"]:
-        session.run(sys.executable, f"bench/python/bench_{name}.py", external=True)
+        session.run(sys.executable, f"bench/bench_{name}.py", external=True)
 
 
 @nox.session
