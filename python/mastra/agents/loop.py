@@ -174,7 +174,12 @@ async def _begin(run: Run) -> None:
         await process_input(run)
     if plan.memory is not None and run.thread_id is not None and not run.options.read_only:
         await plan.memory.record(
-            thread_id=run.thread_id, resource_id=run.resource_id, run_id=run.run_id, step=0, messages=run.input
+            thread_id=run.thread_id,
+            resource_id=run.resource_id,
+            run_id=run.run_id,
+            step=0,
+            messages=run.input,
+            **_titling(run),
         )
     run.prompt = build_prompt(run)
 
@@ -383,7 +388,6 @@ async def record(run: Run) -> None:
         run_id=run.run_id,
         step=len(run.steps) + run.carried,
         messages=run.answers(),
-        **_titling(run),
     )
 
 

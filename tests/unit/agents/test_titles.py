@@ -9,7 +9,10 @@ async def test_a_title_is_one_clean_line():
 
 
 async def test_a_thread_gets_its_title_in_the_background():
-    agent = Agent("a", model=ScriptedModel(["Sunny.", "Weather in Oslo"]), memory=Memory(generate_title=True))
+    def answer(request):
+        return "Weather in Oslo" if "title" in getattr(request.messages[0], "text", "") else "Sunny."
+
+    agent = Agent("a", model=ScriptedModel([answer, answer]), memory=Memory(generate_title=True))
     async with Mastra(agents=[agent]):
         result = await agent.generate("How is Oslo?", thread="t", resource="u")
         assert result.text == "Sunny."
