@@ -54,7 +54,6 @@ class Hooks:
     on_error: Callable[..., Any] | None = None
     on_step_start: Callable[..., Any] | None = None
     on_step_finish: Callable[..., Any] | None = None
-    score: Callable[..., Any] | None = None
 
 
 class Builder(Generic[In, Cur]):

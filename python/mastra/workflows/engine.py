@@ -23,6 +23,7 @@ from mastra.workflows.chunks import describe_error, facts, result_facts, suspens
 from mastra.workflows.context import StepContext
 from mastra.workflows.graph import Leaf, MapNode, Node, StepNode
 from mastra.workflows.records import USAGE, RunState, Scope, StepRecord
+from mastra.workflows.scoring import score_later
 from mastra.workflows.stops import Paused, Waiting
 
 if TYPE_CHECKING:
@@ -251,8 +252,8 @@ class Execution:
             self.emit("workflow-step-result", result_facts(record))
         if self.hooks.on_step_finish is not None:
             self.hooks.on_step_finish(record)
-        if step.scorers and self.hooks.score is not None:
-            self.hooks.score(step, record)
+        if step.scorers:
+            score_later(self, step, record)
 
     async def _failed(self, record: StepRecord, error: Exception, *, is_item: bool) -> None:
         record.status = "failed"
