@@ -38,6 +38,14 @@ def test_two_builds_are_byte_equal(tmp_path: Path) -> None:
     with zipfile.ZipFile(first) as one, zipfile.ZipFile(second) as two:
         different = [name for name in one.namelist() if one.read(name) != two.read(name)]
         assert one.namelist() == two.namelist()
+        names = set(one.namelist())
     assert different == []
+    assert {
+        "mastra/py.typed",
+        "mastra/_core.pyi",
+        "mastra/AGENTS.md",
+        "mastra/llms.txt",
+        "mastra/docs/errors.md",
+    } <= names
     assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
     assert first.stat().st_size <= 3 << 20
