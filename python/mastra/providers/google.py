@@ -49,6 +49,7 @@ FINISH_REASONS: dict[str, FinishReason] = {
     "IMAGE_SAFETY": "content-filter",
     "LANGUAGE": "other",
     "OTHER": "other",
+    "FUNCTION_CALL": "tool-calls",
     "MALFORMED_FUNCTION_CALL": "error",
     "UNEXPECTED_TOOL_CALL": "error",
     "TOO_MANY_TOOL_CALLS": "error",
