@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import subprocess
 import sys
+import traceback
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -14,7 +18,7 @@ from mastra.providers.compatible import Compatible
 from mastra.providers.transport import HttpOptions
 from mastra.providers.wire import snake_case, with_instruction
 from mastra.testing.contracts.model import answer, collect, request
-from mastra.testing.fault_server import FaultServer
+from mastra.testing.fault_server import FaultServer, Reply
 from mastra.testing.wire_samples import WIRE_FORMATS
 from mastra.types.json import dumps
 from mastra.types.model import ModelRequest, ModelSettings, OutputSpec, ResponseStart
@@ -64,6 +68,36 @@ async def test_a_rotated_key_is_used_by_the_next_call():
     assert [sent.headers["authorization"] for sent in server.requests] == ["Bearer first", "Bearer second"]
 
 
+CANARIES = [f"canary{at:02d}-Zx9/+=%:{at * 7919:08d}" for at in range(40)]
+
+
+@pytest.mark.parametrize("under", [None, "httpx"])
+async def test_forty_canaries_are_in_no_log_no_error_and_no_span(under, caplog):
+    statuses = [200, 400, 401, 403, 404, 408, 413, 429, 500, 529]
+    caplog.set_level("DEBUG")
+    shown: list[str] = []
+    for at, key in enumerate(CANARIES):
+        status = statuses[at % len(statuses)]
+        forms = [key, quote(key, safe=""), base64.b64encode(key.encode()).decode(), key.encode().hex()]
+        said = json.dumps({"error": {"message": " ".join(forms), "type": key, "code": forms[1]}}).encode()
+        good = status == 200
+        pieces = (b"data: " + said + b"\n\n",) if good else (said,)
+        headers = {"content-type": "text/event-stream" if good else "application/json", "x-request-id": "r"}
+        async with FaultServer(Reply(status=status, headers=headers, pieces=pieces)) as server:
+            http = HttpOptions(transport=httpx.AsyncHTTPTransport() if under else None)
+            wire = list(WIRE_FORMATS.values())[at % len(WIRE_FORMATS)]
+            model = wire.make(server.url, http=http, api_key=key)
+            deltas, error = await collect(model)
+            await model.close()
+        assert error is not None
+        record = traceback.format_exception(error)
+        shown += [str(error), repr(error), json.dumps(error.to_dict()), repr(model), repr(deltas), *record, server.url]
+    everything = "\n".join([*shown, caplog.text])
+    for key in CANARIES:
+        for form in (key, quote(key, safe=""), base64.b64encode(key.encode()).decode(), key.encode().hex()):
+            assert form not in everything
+
+
 def test_bad_urls_and_headers_are_refused_at_the_door():
     with pytest.raises(BadDefinition, match="http://"):
         Compatible("m", vendor="acme", url="acme.example")
@@ -106,7 +140,7 @@ async def test_hundreds_of_streams_at_once():
 COLD_START = """
 import asyncio, sys
 from mastra.testing.contracts.model import answer, collect
-from mastra.testing.fault_server import FaultServer
+from mastra.testing.fault_server import FaultServer, Reply
 from mastra.testing.wire_samples import WIRE_FORMATS
 import mastra.runtime.models
 
