@@ -15,6 +15,7 @@
 #include "bind.hpp"
 #include "mastra/bm25.hpp"
 #include "mastra/mmr.hpp"
+#include "mastra/token_estimate.hpp"
 #include "mastra/tokenize.hpp"
 #include "text.hpp"
 
@@ -99,12 +100,28 @@ std::vector<std::size_t> mmr(const py::buffer& question, const py::buffer& vecto
                                     static_cast<std::size_t>(many.shape[0]), static_cast<std::size_t>(many.shape[1]), k, balance);
 }
 
+std::size_t tokens(const py::str& text, const std::string& encoding) {
+  const bool first = encoding == "cl100k_base";
+  if (!first && encoding != "o200k_base") {
+    throw Error(ErrorCode::kInvalidArgument, "there is no token estimate for '" + encoding + "'; known: cl100k_base, o200k_base");
+  }
+  Py_ssize_t size = 0;
+  const char* bytes = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    throw Error(ErrorCode::kInvalidEncoding, "the text holds a lone surrogate");
+  }
+  return estimate_tokens({bytes, static_cast<std::size_t>(size)}, first ? TokenEncoding::kCl100k : TokenEncoding::kO200k);
+}
+
 }  // namespace
 
 void bind_text(py::module_& module) {
   bind_index(module);
   module.def("tokenize", [](const std::string& text) { return words_of(text); }, py::arg("text"),
              "The words of a text as the index sees them: folded, in any script.");
+  module.def("estimate_tokens", &tokens, py::arg("text"), py::arg("encoding") = "o200k_base",
+             "About how many tokens `text` has in cl100k_base or o200k_base, without their vocabularies.");
   module.def("mmr", &mmr, py::arg("question"), py::arg("vectors"), py::arg("k"), py::kw_only(), py::arg("balance") = 0.5F,
              "The numbers of the `k` rows that are near the question and unlike each other, in order of picking.\n\n"
              "`balance` 1 looks at nearness only, 0 at unlikeness only. Both arguments are float32 buffers (numpy arrays).");

@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Bm25Index', 'CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
+__all__: list[str] = ['Bm25Index', 'CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
 class VectorIndex:
     """
     Nearest neighbours among vectors of one width, in memory and in one file.
@@ -299,6 +299,10 @@ def cosine(a: typing.Any, b: typing.Any, *, element: str | None = None) -> float
 def dot(a: typing.Any, b: typing.Any, *, element: str | None = None) -> float | numpy.typing.NDArray[numpy.float32]:
     """
     The dot product of two vectors, or of rows. See cosine.
+    """
+def estimate_tokens(text: str, encoding: str = 'o200k_base') -> int:
+    """
+    About how many tokens `text` has in cl100k_base or o200k_base, without their vocabularies.
     """
 def exact_search(base: typing.Any, queries: typing.Any, k: typing.SupportsInt | typing.SupportsIndex = 10, *, metric: str = 'cosine', threads: typing.SupportsInt | typing.SupportsIndex = 1) -> tuple[numpy.typing.NDArray[numpy.uint64], numpy.typing.NDArray[numpy.float32]]:
     """
