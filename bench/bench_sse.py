@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import json
 
+import httpx
 import pytest
-from httpx_sse._decoders import SSEDecoder, SSELineDecoder
+from httpx_sse import EventSource
 
 from mastra.native.sse import SseParser
 
@@ -30,11 +31,8 @@ def ours():
 
 
 def httpx_sse():
-    lines, decoder, count = SSELineDecoder(), SSEDecoder(), 0
-    for chunk in CHUNKS:
-        for line in lines.decode(chunk.decode()):
-            count += decoder.decode(line) is not None
-    return count
+    response = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=iter(CHUNKS))
+    return sum(1 for _ in EventSource(response).iter_sse())
 
 
 def vendor(package):
