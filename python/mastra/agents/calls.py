@@ -346,6 +346,7 @@ async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None
             with tracer.span(f"tool: {tool.name}", "tool_call", input=call.arguments, entity_name=tool.name) as span:
                 result = await _with_hooks(run, tool, call, context)
                 span.set_output(to_json(result))
+        _heed_cancellation(run, tool)
         outcome.result, outcome.issues = checked_output(tool, result)
         outcome.model_output = outcome.result if tool.to_model_output is None else to_json(tool.to_model_output(result))
     except Suspend as suspended:
@@ -361,6 +362,14 @@ async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None
         outcome.status = "failed"
         outcome.error = ToolFailed(str(error) or type(error).__name__, run_id=run.run_id)
     return outcome
+
+
+def _heed_cancellation(run: Run, tool: Tool) -> None:
+    """A tool may swallow the cancellation of its run; then what it returns comes too late."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        log.warning("tool %s of run %s ignored its cancellation", tool.name, run.run_id)
+        raise asyncio.CancelledError
 
 
 async def _with_hooks(run: Run, tool: Tool, call: ToolCall, context: ToolContext) -> Any:

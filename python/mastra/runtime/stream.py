@@ -238,6 +238,34 @@ class RunStream(Generic[T]):
         """The model's thoughts as they come."""
         return self._select("reasoning-delta", "text")
 
+    @property
+    def objects(self) -> AsyncIterator[Any]:
+        """The structured answer as far as it goes, each time it has grown."""
+        return self._objects()
+
+    @property
+    def elements(self) -> AsyncIterator[Any]:
+        """The elements of a structured list, each when it is whole."""
+        return self._elements()
+
+    async def _objects(self) -> AsyncIterator[Any]:
+        async for chunk in self:
+            if chunk.type == "object":
+                yield chunk.payload
+        await self.result()
+
+    async def _elements(self) -> AsyncIterator[Any]:
+        given = 0
+        async for chunk in self:
+            if chunk.type not in ("object", "object-result") or not isinstance(chunk.payload, list):
+                continue
+            # The last one may still grow, until the whole list is there.
+            whole = len(chunk.payload) - (chunk.type == "object")
+            while given < whole:
+                yield chunk.payload[given]
+                given += 1
+        await self.result()
+
     async def _select(self, kind: str, key: str) -> AsyncIterator[str]:
         self._begin()
         try:

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -376,3 +377,32 @@ def test_types_are_the_public_ones():
     assert isinstance(create_tool("x", description="", execute=lambda a: a), Tool)
     assert Chunk("a", {}).path == ()
     assert Message.__name__ == "Message"
+
+
+async def test_a_tool_that_ignores_its_cancellation_is_named(caplog):
+    begun = asyncio.Event()
+
+    @tool
+    async def stubborn() -> str:
+        """Goes on."""
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "too late"
+
+    async with Agent("a", model=scripted(Call("stubborn")), tools=[stubborn]).stream("go", run_id="r9"):
+        await begun.wait()
+    assert "tool stubborn of run r9 ignored its cancellation" in caplog.text
+
+
+async def test_ten_thousand_runs_leave_nothing_behind():
+    agent = Agent("a", model=ScriptedModel(["ok"], per_run=True))
+    for _ in range(200):
+        await agent.generate("hi")
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(2000):
+        await agent.generate("hi")
+    gc.collect()
+    assert len(gc.get_objects()) - before < 200

@@ -133,3 +133,13 @@ async def test_another_model_may_write_the_object():
     result = await Agent("a", model=speaker).generate("go", structured_output={"schema": City, "model": writer})
     assert (result.text, result.object) == ("Oslo has seven people.", City("Oslo", 7))
     assert speaker.requests[0].output is None
+
+
+async def test_objects_and_whole_elements_are_read_one_by_one():
+    text = '{"elements": [{"name": "Oslo", "people": 7}, {"name": "Bergen", "people": 3}]}'
+    async with Agent("a", model=ScriptedModel([Answer(pieces=tuple(text))])).stream("go", output=list[City]) as run:
+        assert [one async for one in run.elements] == [{"name": "Oslo", "people": 7}, {"name": "Bergen", "people": 3}]
+    async with Agent("a", model=ScriptedModel([Answer(pieces=tuple(text))])).stream("go", output=list[City]) as run:
+        seen = [one async for one in run.objects]
+    assert seen[0] == []
+    assert [{"name": "Oslo"}] in seen
