@@ -43,6 +43,10 @@ class Row:
     note: str = ""
 
 
+class NotHere(Exception):
+    """This machine lacks something that the target needs; that is no failure of the build."""
+
+
 def tools(work: Path, python: Path) -> Path:
     """The interpreter of an environment with the pinned build tools."""
     version, _ = interpreter_facts(python)
@@ -73,7 +77,7 @@ def build(target: Target, python: Path, work: Path, out: Path) -> Path:
     version, include = interpreter_facts(python)
     if target.system == "Windows":
         # The headers of this machine's Python describe another one: see the note in the matrix.
-        sys.exit(f"{target.name}: needs the headers and import library of a Windows Python (--include, --library).")
+        raise NotHere("needs the headers and the import library of a Windows Python, which no registry here carries")
     folder = work / f"{target.name}-{version}"
     toolchain = write_toolchain(target, tool, folder)
     environment = {
@@ -130,6 +134,8 @@ def run_one(target: Target, python: Path, work: Path, out: Path, *, smoke: bool)
 
             row.kernel = run_smoke(target, wheel, python, work)
             row.ran = "natively" if target.runs == "native" else "under qemu"
+    except NotHere as reason:
+        row.note = str(reason)
     except (subprocess.CalledProcessError, SystemExit, OSError) as error:
         row.note = f"{error}"[:300]
         if row.built != "yes":

@@ -57,7 +57,7 @@ TARGETS = {
             tag="win_amd64",
             suffix=".cp{version}-win_amd64.pyd",
             host="win-amd64",
-            why_not="users have the MSVC ABI and no registry here carries a Windows Python: compiled, linked, not run",
+            why_not="users have the MSVC ABI: the release builds this wheel on Windows",
         ),
         Target(
             name="aarch64-macos",
