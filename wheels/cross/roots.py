@@ -149,8 +149,8 @@ def debian_python(target: Target, python: Path, version: str, work: Path) -> tup
 # The parts of the standard library that are linked in: built as modules they would look for this machine's headers.
 _STATIC = """*static*
 array arraymodule.c
-math mathmodule.c _math.c
-cmath cmathmodule.c _math.c
+math mathmodule.c
+cmath cmathmodule.c
 _struct _struct.c
 _random _randommodule.c
 _bisect _bisectmodule.c
