@@ -214,7 +214,9 @@ class App:
     ) -> None:
         head, body = await first(stream.body)
         kind = (b"content-type", stream.content_type)
-        await send({"type": "http.response.start", "status": 200, "headers": [kind, *STREAM_HEADERS, *base]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [kind, *STREAM_HEADERS, *stream.headers, *base]}
+        )
         current = asyncio.current_task()
         watcher = asyncio.create_task(_until_gone(receive))
         gone = False

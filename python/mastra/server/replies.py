@@ -26,3 +26,4 @@ class Stream:
     body: AsyncIterator[bytes]
     content_type: bytes = EVENT_STREAM
     beats: bool = True
+    headers: tuple[tuple[bytes, bytes], ...] = ()

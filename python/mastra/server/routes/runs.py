@@ -9,6 +9,7 @@ from mastra.server.problems import Refused
 from mastra.server.replies import RECORDS, Stream
 from mastra.server.run_options import check_thread, run_options
 from mastra.server.sse import agent_body, observe_body, record_body
+from mastra.server.ui_stream import HEADER, ui_body
 from mastra.types.ids import check_id
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ async def stream(call: Call) -> Stream:
 async def stream_records(call: Call) -> Stream:
     """The same as records, for clients of the old route."""
     return Stream(record_body(await _run(call)), RECORDS, beats=False)
+
+
+async def stream_ui(call: Call) -> Stream:
+    """The same as an AI SDK UI message stream, for `useChat`."""
+    return Stream(ui_body(await _run(call)), headers=(HEADER,))
 
 
 async def observe(call: Call) -> Stream:
@@ -180,6 +186,8 @@ ROUTES = {
     f"POST {_ONE}/stream-until-idle": stream,
     f"POST {_ONE}/stream/vnext": stream_records,
     f"POST {_ONE}/streamVNext": stream_records,
+    f"POST {_ONE}/stream/ui": stream_ui,
+    f"POST {_ONE}/stream/vnext/ui": stream_ui,
     f"POST {_ONE}/observe": observe,
     f"POST {_ONE}/approve-tool-call": approve,
     f"POST {_ONE}/decline-tool-call": decline,
