@@ -82,7 +82,7 @@ class VectorIndex::State {
   void refit(std::size_t threads);
   bool wants_refit() const;
   void encode_again(std::size_t threads);
-  void check_fit();
+  bool codes_mislead() const;
   void link(const std::vector<std::uint32_t>& slots, std::size_t threads);
   void choose_pivots();
   void tune(bool always);

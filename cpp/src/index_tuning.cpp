@@ -58,21 +58,20 @@ void VectorIndex::State::fit(const MatrixView& incoming, std::size_t threads) {
 }
 
 // Whether the codes order rows well enough to walk on; when not, the walk uses refined scores.
-void VectorIndex::State::check_fit() {
+bool VectorIndex::State::codes_mislead() const {
   const std::size_t rows = std::min(kCheckRows, columns.count());
   std::vector<std::uint32_t> slots(rows);
-  std::iota(slots.begin(), slots.end(), 0U);
+  for (std::size_t i = 0; i < rows; ++i) slots[i] = static_cast<std::uint32_t>(i * columns.count() / rows);
   std::vector<float> fine(rows), coarse(rows + 4), plain(grid.padded());
   FoldedQuery query;
   const Scorer scorer(table, columns, grid);
   double found = 0.0, asked = 0.0;
   std::mt19937_64 random(options.seed);
   for (std::size_t n = 0; n < kCheckQueries; ++n) {
-    const std::size_t row = random() % rows;
-    columns.read(grid, row, plain.data());
+    columns.read(grid, slots[random() % rows], plain.data());
     grid.fold(table, plain.data(), query);
     scorer.coarse(query, slots.data(), rows, coarse.data());
-    for (std::size_t i = 0; i < rows; ++i) fine[i] = scorer.fine(query, i);
+    for (std::size_t i = 0; i < rows; ++i) fine[i] = scorer.fine(query, slots[i]);
     std::vector<float> order = fine;
     const std::size_t ten = std::min<std::size_t>(10, rows - 1);
     std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(ten), order.end(), std::greater<>());
@@ -87,7 +86,7 @@ void VectorIndex::State::check_fit() {
       if (coarse[i] >= order[thirty]) found += 1.0;
     }
   }
-  graph.set_fine(asked > 0.0 && found < kFitBar * asked);
+  return asked > 0.0 && found < kFitBar * asked;
 }
 
 bool VectorIndex::State::wants_refit() const {
@@ -129,9 +128,9 @@ void VectorIndex::State::refit(std::size_t threads) {
     late_error = 0.0;
     late_rows = 0;
     ++refits;
-    const bool was = graph.fine();
-    check_fit();
-    if (was != graph.fine()) calibrated_rows = 0;
+    const bool fine = codes_mislead();
+    if (fine != graph.fine()) calibrated_rows = 0;
+    graph.set_fine(fine);
   }
 }
 
@@ -200,6 +199,12 @@ void VectorIndex::State::link(const std::vector<std::uint32_t>& slots, std::size
 // Measures, on the index's own rows, what a walk of each width finds of what a scan finds.
 void VectorIndex::State::tune(bool always) {
   if (!graph_ready || (!always && static_cast<double>(live) < 1.5 * static_cast<double>(calibrated_rows))) return;
+  if (!graph.fine() && codes_mislead()) {  // what came since the fit lies elsewhere
+    if (late_rows > 0) refit(1);
+    const bool fine = codes_mislead();
+    const Alone hold(gate);
+    graph.set_fine(fine);
+  }
   constexpr std::size_t kSample = 96;
   constexpr std::size_t k = 10;
   const std::size_t kept = kept_for(k, options.dim);

@@ -174,7 +174,11 @@ void VectorIndex::State::insert(const MatrixView& rows, const std::vector<std::u
   for (std::size_t slot = 0; slot < top; ++slot) {
     if (!columns.is_dead(slot)) all.push_back(static_cast<std::uint32_t>(slot));
   }
-  check_fit();
+  const bool fine = codes_mislead();
+  {
+    const Alone hold(gate);
+    graph.set_fine(fine);
+  }
   link(all, threads);
 }
 

@@ -52,6 +52,13 @@ def base():
 
 
 @pytest.fixture(scope="module")
+def filled(base):
+    index = VectorIndex(DIM)
+    index.add(base, threads=2)
+    return index
+
+
+@pytest.fixture(scope="module")
 def queries():
     return clustered(60, seed=2)
 
@@ -72,7 +79,7 @@ def test_default_settings_find_the_neighbours(base, queries, metric, storage):
     assert (np.diff(got, axis=1) * (1 if metric == "l2" else -1) >= 0).all()
 
 
-@pytest.mark.parametrize("rows", [1, 9, 1023, 1024, 1500])
+@pytest.mark.parametrize("rows", [1, 9, 1023, 1024, 1300])
 def test_every_size_answers_from_the_first_row_on(rows):
     data = clustered(rows, seed=3)
     index = VectorIndex(DIM, metric="l2")
@@ -98,23 +105,20 @@ def test_one_row_at_a_time_is_as_good_as_a_batch(queries):
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("kind", ["random", "correlated"])
 @pytest.mark.parametrize("form", ["mask", "packed", "ids"])
-def test_filters_keep_their_recall(base, queries, share, kind, form):
-    index = VectorIndex(DIM)
-    index.add(base)
+def test_filters_keep_their_recall(filled, base, queries, share, kind, form):
     rng = np.random.default_rng(5)
     order = base @ rng.normal(size=DIM) if kind == "correlated" else rng.random(len(base))
     mask = order <= np.quantile(order, share)
     where = {"mask": mask, "packed": np.packbits(mask, bitorder="little"), "ids": np.flatnonzero(mask)}[form]
-    ids, _ = index.search(queries, k=10, where=where)
+    ids, _ = filled.search(queries, k=10, where=where)
     assert mask[ids.astype(np.int64)].all()
     scores, _ = exact(base, queries, 10, "cosine")
     scores[:, ~mask] = -np.inf
     assert recall(ids, scores, 10) >= 0.95
 
 
-def test_a_filter_that_lets_few_through_gives_few_columns(base, queries):
-    index = VectorIndex(DIM)
-    index.add(base)
+def test_a_filter_that_lets_few_through_gives_few_columns(filled, queries):
+    index = filled
     ids, scores = index.search(queries, k=10, where=[5, 7, 99999])
     assert ids.shape == (60, 2)
     assert set(ids.ravel().tolist()) == {5, 7}
@@ -331,10 +335,10 @@ def shapes(rows, dim):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("shape", ["uniform", "sparse", "duplicates", "huge dimensions", "all equal", "drift"])
 def test_data_that_no_grid_fits_still_reaches_its_recall(shape, metric):
-    data = shapes(6000, 48)[shape]
+    data = shapes(4000, 48)[shape]
     index = VectorIndex(48, metric=metric)
-    for start in range(0, len(data), 1500):
-        index.add(data[start : start + 1500], threads=2)
+    for start in range(0, len(data), 1300):
+        index.add(data[start : start + 1300], threads=2)
     queries = data[::150] + np.float32(0.01) * np.random.default_rng(1).normal(size=data[::150].shape).astype("f4")
     scores, _ = exact(data, queries, 10, metric)
     assert recall(index.search(queries)[0], scores - 1e-6 * np.abs(scores), 10) >= 0.9
@@ -368,10 +372,8 @@ def test_searches_run_while_another_thread_changes_the_index(base):
     assert failures == []
 
 
-def test_statistics_tell_where_the_memory_goes(base):
-    index = VectorIndex(DIM)
-    index.add(base)
-    stats = index.stats()
+def test_statistics_tell_where_the_memory_goes(filled):
+    stats = filled.stats()
     assert stats["rows"] == stats["slots"] == 3000
     assert stats["total_bytes"] == sum(stats["bytes"].values())
     assert set(stats["bytes"]) == {"codes", "residuals", "vectors", "links", "ids", "other"}
