@@ -91,7 +91,7 @@ void use(const std::string& path, bool mmap) {
   std::vector<float> row(dim, 0.25F);
   mastra::SearchOptions how;
   how.k = 5;
-  for (const std::size_t ef : {0, 16, 300}) {
+  for (const std::size_t ef : {std::size_t{0}, std::size_t{16}, std::size_t{300}}) {
     how.ef = ef;
     (void)index.search({row.data(), 1, dim, dim}, how);
   }
