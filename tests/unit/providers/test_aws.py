@@ -33,7 +33,11 @@ def test_the_published_example_has_the_published_signature():
     )
 
 
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30), st.binary(max_size=50))
+IDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30)
+
+
+# A name of dots alone would be a step in the path: no model is called so.
+@given(IDS.filter(lambda name: name.strip(".")), st.binary(max_size=50))
 def test_botocore_signs_the_same(model_id, content):
     auth = pytest.importorskip("botocore.auth", reason="botocore is the oracle of this test")
     request_type = pytest.importorskip("botocore.awsrequest").AWSRequest
