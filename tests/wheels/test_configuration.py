@@ -90,3 +90,8 @@ def test_a_wheel_gets_its_bill_of_materials_and_the_same_bytes_every_time(tmp_pa
     assert [item["name"] for item in bill["components"]] == ["pybind11", "httpx"]
     assert "mastra-9.9.9.dist-info/sboms/mastra.cdx.json,sha256=" in record
     assert set(bill["dependencies"][0]["dependsOn"]) == {item["bom-ref"] for item in bill["components"]}
+
+
+def test_the_table_of_wheels_is_that_of_the_matrix() -> None:
+    done = subprocess.run([sys.executable, str(WHEELS / "table.py"), "--check"], capture_output=True, check=False)
+    assert done.returncode == 0, "Run: python wheels/table.py"
