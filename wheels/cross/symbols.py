@@ -83,6 +83,8 @@ def complaints(wheel: Path, *, glibc: tuple[int, int] | None) -> list[str]:
         out.append(f"a musl wheel asks for glibc {'.'.join(map(str, asked))}")
     if glibc is not None and asked is not None and asked > glibc:
         out.append(f"it asks for glibc {'.'.join(map(str, asked))}, newer than {'.'.join(map(str, glibc))}")
+    if unresolved := sorted(name for name in module.undefined if "mastra" in name):
+        out.append(f"parts of the core were not linked in: {', '.join(unresolved[:3])}")
     if module.has_debug:
         out.append("it is not stripped of debug sections")
     if module.exported - {"PyInit__core"} - {"_init", "_fini", "__bss_start", "_edata", "_end"}:
