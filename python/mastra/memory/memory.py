@@ -92,7 +92,7 @@ class Memory(Conversations):
         self._background = Background()
         if concurrency not in {"queue", "reject", "interrupt", "fork"}:
             raise BadDefinition(f"{concurrency!r} is not a policy.", hint="Use queue, reject, interrupt or fork.")
-        self._concurrency = concurrency
+        self._concurrency: Policy = concurrency
         self._turns: Turns | None = None
         self._observational = observational
         self._observer: Observer | None = None
