@@ -225,8 +225,11 @@ std::size_t VectorIndex::State::remove(const std::uint64_t* ids, std::size_t cou
   std::sort(slots.begin(), slots.end());
   slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
   if (slots.empty()) return 0;
-  removed.reserve(removed.size() + slots.size());
-  free_slots.reserve(free_slots.size() + removed.size() + slots.size());
+  {  // stats() reads the sizes of both lists
+    const Alone hold(gate);
+    removed.reserve(removed.size() + slots.size());
+    free_slots.reserve(free_slots.size() + removed.size() + slots.size());
+  }
   if (log) log->append_remove(ids, count);
   erase(slots);
   if (live == 0) {
