@@ -303,7 +303,7 @@ class MySqlStorage(SqlStorage):
         if isinstance(error, asyncmy.errors.OperationalError | asyncmy.errors.InterfaceError | OSError):
             return StorageUnavailable(
                 "The database cannot be reached, or the connection broke.",
-                hint="Whether the last write was made is not known: read before you write it again.",
+                hint="Nothing was written. Look whether the server runs, and try again.",
                 adapter="mysql",
             )
         return StorageError(f"The database failed (error {number}).", adapter="mysql")

@@ -151,6 +151,9 @@ class PostgresStorage(SqlStorage):
             if write:
                 async with connection.transaction():
                     yield _Session(connection)
+                    # The driver leaves out the commit, without a word, when the connection is gone by then.
+                    if connection.closed:
+                        raise psycopg.OperationalError("the connection was closed before the commit")
             else:
                 yield _Session(connection)
 
@@ -231,7 +234,7 @@ class PostgresStorage(SqlStorage):
         if isinstance(error, psycopg.OperationalError | psycopg_pool.PoolTimeout | psycopg_pool.PoolClosed | OSError):
             return StorageUnavailable(
                 "PostgreSQL cannot be reached, or the connection broke.",
-                hint="Whether the last write was made is not known: read before you write it again.",
+                hint="Nothing was written. Look whether the server runs, and try again.",
                 adapter="postgres",
             )
         return StorageError(f"PostgreSQL failed: {type(error).__name__}.", adapter="postgres")

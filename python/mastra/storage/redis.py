@@ -334,10 +334,24 @@ class RedisStorage(Storage):
                 arguments += ["P", base, operation.key, text, len(places) // 2, *places]
             else:
                 arguments += ["D", base, operation.key]
+        return await self._run_batch([f"{self._prefix}:bases", *arguments])
+
+    async def _run_batch(self, arguments: list[Any]) -> bytes:
+        """The script, sent once: the driver's own retries would do again what may have been done."""
+        pool = self._client.connection_pool
         try:
-            answer: bytes = await self._script(keys=[f"{self._prefix}:bases"], args=arguments)
+            connection = await pool.get_connection()
         except Exception as error:
             raise translate(error) from error
+        try:
+            try:
+                answer: bytes = await _call(connection, "EVALSHA", self._script.sha, 1, *arguments)
+            except redis_errors.NoScriptError:
+                answer = await _call(connection, "EVAL", BATCH, 1, *arguments)
+        except Exception as error:
+            raise translate_write(error) from error
+        finally:
+            await pool.release(connection)
         return answer
 
     async def _expectation(self, operation: Expect) -> list[Any]:
@@ -487,6 +501,24 @@ def _load(table: Table, key: str, text: bytes) -> dict[str, Any]:
     return value
 
 
+async def _call(connection: Any, *command: Any) -> Any:
+    await connection.send_command(*command)
+    return await connection.read_response()
+
+
+def translate_write(error: Exception) -> Exception:
+    """The error of a script that was sent: a refusal wrote nothing, a connection that broke may have."""
+    broke = isinstance(error, redis_errors.ConnectionError | redis_errors.TimeoutError | OSError)
+    if not broke or isinstance(error, redis_errors.BusyLoadingError):
+        return translate(error)
+    return StorageUnavailable(
+        "The connection broke during a write: it may have happened.",
+        hint="Read what is there before you write it again.",
+        retryable=False,
+        adapter="redis",
+    )
+
+
 def translate(error: Exception) -> Exception:
     """Redis's error in our words."""
     if isinstance(error, MastraError) or not isinstance(error, redis_errors.RedisError | OSError):
@@ -499,7 +531,7 @@ def translate(error: Exception) -> Exception:
     ):
         return StorageUnavailable(
             "Redis cannot be reached or does not take writes.",
-            hint="Whether the last write was made is not known: read before you write it again.",
+            hint="Nothing was written. Look whether the server runs, and try again.",
             adapter="redis",
         )
     return StorageError(f"Redis failed: {type(error).__name__}.", adapter="redis")

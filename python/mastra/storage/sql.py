@@ -254,19 +254,33 @@ class SqlStorage(Storage):
 
     async def _try_again(self, checked: list[tuple[Operation, str]]) -> None:
         for attempt in range(DEADLOCK_TRIES):
+            committing = False
             try:
                 async with self.session(write=True) as session:
                     await self._apply(session, checked)
+                    committing = True
             except Exception as error:
                 if self.is_duplicate(error):
                     raise Conflict("A row that was expected to be absent is there.", adapter=self.adapter) from error
                 if not self.is_deadlock(error):
-                    raise self.translate(error) from error
+                    raise self._translate_write(error, committing=committing) from error
                 # The server undid it all, so doing it again is safe.
                 await asyncio.sleep(0.005 * attempt)
             else:
                 return
         raise StorageUnavailable("The database was busy for too long.", adapter=self.adapter)
+
+    def _translate_write(self, error: Exception, *, committing: bool) -> Exception:
+        """The error of a transaction: a connection that broke before the commit wrote nothing, one during it may."""
+        translated = self.translate(error)
+        if committing and isinstance(translated, StorageUnavailable):
+            return StorageUnavailable(
+                "The connection broke during a commit: the write may have happened.",
+                hint="Read what is there before you write it again.",
+                retryable=False,
+                adapter=self.adapter,
+            )
+        return translated
 
     async def _apply(self, session: Session, checked: list[tuple[Operation, str]]) -> None:
         absent: set[tuple[str, str, str]] = set()
@@ -324,6 +338,7 @@ class SqlStorage(Storage):
         chosen = plan(table, where, order)
         await self._ready(table)
         claimed: list[Record] = []
+        committing = False
         try:
             async with self.session(write=True) as session:
                 cursor: tuple[str, Any] | None = None
@@ -341,8 +356,9 @@ class SqlStorage(Storage):
                     puts = [Put(table, record.key, record.value) for record in claimed]
                     arguments_of = [self.insert_arguments(put, encode_value(table, put.value)) for put in puts]
                     await session.run_many(self.insert_sql(table, replace=True), arguments_of)
+                    committing = True
         except Exception as error:
-            raise self.translate(error) from error
+            raise self._translate_write(error, committing=committing) from error
         return claimed
 
     async def _ready(self, table: Table) -> None:
