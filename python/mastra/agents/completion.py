@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mastra.errors import InvalidInput, near_miss
 from mastra.types.chunks import Chunk
 
 if TYPE_CHECKING:
     from mastra.agents.run import Run, Step
+
+log = logging.getLogger("mastra.agents")
+_STRATEGIES = ("all", "any")
+_FIELDS = ("scorers", "strategy", "timeout_s", "suppress_feedback")
+
+
+def read_completion(given: Any) -> Mapping[str, Any]:
+    """The checks of `is_task_complete`: one, a list of them, or a mapping with a strategy and a timeout."""
+    if not isinstance(given, Mapping):
+        given = {"scorers": given}
+    for name in given:
+        if name not in _FIELDS:
+            raise InvalidInput(f"is_task_complete has no field {name!r}.", hint=near_miss(str(name), _FIELDS))
+    scorers = given.get("scorers")
+    scorers = list(scorers) if isinstance(scorers, list | tuple) else [scorers]
+    if not scorers or any(not callable(one) and not hasattr(one, "run") for one in scorers):
+        raise InvalidInput("is_task_complete needs scorers or functions of (run, step).")
+    if given.get("strategy", "all") not in _STRATEGIES:
+        raise InvalidInput(f"There is no strategy {given['strategy']!r}.", hint=f"Use {' or '.join(_STRATEGIES)}.")
+    return {**given, "scorers": scorers}
 
 
 async def check_completion(run: Run, step: Step) -> str | None:
@@ -32,15 +54,15 @@ async def check_completion(run: Run, step: Step) -> str | None:
 
 
 async def _check_scorers(run: Run, step: Step, options: Any) -> str | None:
-    if not isinstance(options, Mapping):
-        options = {"scorers": options if isinstance(options, list | tuple) else [options]}
+    options = read_completion(options)
     strategy = options.get("strategy", "all")
     started = time.monotonic()
     timed_out = False
     results: list[dict[str, Any]] = []
     try:
         async with asyncio.timeout(options.get("timeout_s", 600.0)):
-            results.extend([await _score(run, step, scorer) for scorer in options["scorers"]])
+            for scorer in options["scorers"]:
+                results.append(await _scored(run, step, scorer))  # noqa: PERF401 - what is known stays at a timeout
     except TimeoutError:
         timed_out = True
     passed = [result["passed"] for result in results]
@@ -62,6 +84,16 @@ async def _check_scorers(run: Run, step: Step, options: Any) -> str | None:
     if ok:
         return None
     return f"The task is not complete yet. {reason}".strip()
+
+
+async def _scored(run: Run, step: Step, scorer: Any) -> dict[str, Any]:
+    """What a check says; one that fails has not passed, and its error is the reason."""
+    try:
+        return await _score(run, step, scorer)
+    except Exception as error:  # the answer is not lost for it
+        log.warning("a completion check of run %s failed", run.run_id, exc_info=error)
+        name = getattr(scorer, "id", None) or getattr(scorer, "__name__", "check")
+        return {"scorerId": name, "score": 0, "passed": False, "reason": f"The check failed: {error}"}
 
 
 async def _score(run: Run, step: Step, scorer: Any) -> dict[str, Any]:

@@ -41,8 +41,11 @@ async def prepare_step(run: Run, number: int) -> None:
     changes = prepare(run, number)
     if inspect.isawaitable(changes):
         changes = await changes
-    if changes:
-        _apply(run, changes)
+    if not changes:
+        return
+    if not isinstance(changes, Mapping):
+        raise InvalidInput(f"prepare_step returned a {type(changes).__name__}.", hint="Return a mapping or None.")
+    _apply(run, changes)
 
 
 def _apply(run: Run, changes: Mapping[str, Any]) -> None:
@@ -55,6 +58,11 @@ def _apply(run: Run, changes: Mapping[str, Any]) -> None:
             tools = as_tools(value)
             run.plan = run.plan._replace(tools=tools, specs=tuple(tool.spec for tool in tools.values()))
         elif name == "active_tools":
+            for wanted in value:
+                if wanted not in run.plan.tools:
+                    raise InvalidInput(
+                        f"There is no tool {wanted!r} to activate.", hint=near_miss(wanted, run.plan.tools)
+                    )
             active = tuple(tool.spec for key, tool in run.plan.tools.items() if key in value)
             run.plan = run.plan._replace(specs=active)
         elif name == "tool_choice":
@@ -99,7 +107,7 @@ def stream_filter(run: Run) -> Callable[[Chunk], Awaitable[list[Chunk]]] | None:
 
 
 async def process_output_step(run: Run, step: Step) -> None:
-    """Give a finished step to the output processors, last one first."""
+    """Give a finished step to the output processors, in their order."""
     for processor in run.plan.output_processors:
         if overrides(processor, "process_output_step"):
             await processor.process_output_step(step, ProcessorContext(run, processor))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("mastra.agents")
 _NO_SETTINGS = ModelSettings()
+# How often error processors may send a run back to its model where the options do not say.
+ERROR_RETRIES = 10
 
 
 async def run_loop(run: Run) -> RunResult:
@@ -255,11 +257,14 @@ async def _model_step(run: Run) -> Step:
 
 
 async def _tries_again(run: Run, error: ModelError) -> bool:
-    if not run.plan.error_processors:
+    allowed = run.options.max_processor_retries
+    if not run.plan.error_processors or run.processor_retries >= (ERROR_RETRIES if allowed is None else allowed):
         return False
     from mastra.agents.guards import process_error  # noqa: PLC0415 - only guarded agents need it
 
-    return await process_error(run, error)
+    again = await process_error(run, error)
+    run.processor_retries += again
+    return again
 
 
 async def _ask(run: Run, step: Step, candidate: Candidate) -> None:

@@ -136,15 +136,28 @@ def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
     options = defaults._replace(**given)
     if options.run_id is not None:
         check_id(options.run_id, "run id")
-    if options.max_steps < 1:
-        raise InvalidInput("max_steps must be at least 1.")
-    if options.tool_call_concurrency < 1:
-        raise InvalidInput("tool_call_concurrency must be at least 1.")
+    for name in ("max_steps", "tool_call_concurrency"):
+        count = getattr(options, name)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise InvalidInput(f"{name} must be at least 1, a whole number.")
+    for name in ("timeout_s", "approval_ttl_s"):
+        _check_seconds(name, getattr(options, name))
+    if options.is_task_complete is not None and "is_task_complete" in given:
+        from mastra.agents.completion import read_completion  # noqa: PLC0415 - only those who check completion
+
+        read_completion(options.is_task_complete)
     if "model_settings" in given:
         options = options._replace(model_settings=read_settings(options.model_settings))
     if "tool_choice" in given:
         options = options._replace(tool_choice=read_choice(options.tool_choice))
     return options
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        raise InvalidInput(f"{name} must be a number of seconds above 0.")
 
 
 _KNOWN = frozenset(RunOptions._fields)
@@ -173,6 +186,8 @@ def read_settings(given: ModelSettings | Mapping[str, Any] | None) -> ModelSetti
     """Model settings from an object or a mapping with names of Python or of the wire."""
     if given is None or isinstance(given, ModelSettings):
         return given
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"Model settings cannot be a {type(given).__name__}.", hint="Use a mapping.")
     values: dict[str, Any] = {}
     for key, value in given.items():
         name = key if key in _SETTING_NAMES else _SETTINGS.get(key)
@@ -181,7 +196,9 @@ def read_settings(given: ModelSettings | Mapping[str, Any] | None) -> ModelSetti
             name, value = "timeout_s", None if total is None else total / 1000  # noqa: PLW2901 - another unit
         if name is None:
             raise InvalidInput(f"There is no model setting {key!r}.", hint=near_miss(key, _SETTING_NAMES))
-        values[name] = tuple(value) if name == "stop_sequences" else value  # pyright: ignore[reportArgumentType]  # mypy reads it right
+        if name == "stop_sequences":
+            value = (value,) if isinstance(value, str) else tuple(value or ())  # noqa: PLW2901 - one shape
+        values[name] = value  # pyright: ignore[reportArgumentType]  # mypy reads it right
     return ModelSettings(**values)
 
 
