@@ -43,12 +43,19 @@ def doctor(*, app: App = None, as_json: AsJson = False) -> None:
 
 def _machine() -> list[Finding]:
     info = build_info()
-    kernel = info.get("kernel") or info.get("architecture", "")
     return [
         Finding("python", "ok", f"{platform.python_version()} ({sys.executable})"),
         Finding("mastra", "ok", f"{metadata.version('mastra')}, core {info['version']} by {info['compiler']}"),
-        Finding("kernel", "ok", str(kernel)),
+        _kernel(),
     ]
+
+
+def _kernel() -> Finding:
+    try:
+        from mastra.native import active_kernel  # noqa: PLC0415 - missing where the core was not built
+    except ImportError:
+        return Finding("kernel", "note", "none: the compiled core is missing, agents run slowly and vectors not at all")
+    return Finding("kernel", "ok", active_kernel())
 
 
 def _sqlite() -> Finding:
