@@ -1,15 +1,20 @@
-"""Puts a CycloneDX bill of materials into a wheel (`.dist-info/sboms/`), reproducibly.
+"""Puts a CycloneDX bill of materials into a wheel (`.dist-info/sboms/`) or a source distribution, reproducibly.
 
-python wheels/sbom.py dist/*.whl
+python wheels/sbom.py dist/*.whl dist/*.tar.gz
+python wheels/sbom.py --into repaired dist/mastra-1.0-....whl     leaves the file as it is and writes a copy
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import io
 import json
 import re
+import shutil
 import sys
+import tarfile
 import uuid
 import zipfile
 from email.parser import Parser
@@ -86,6 +91,39 @@ def add_to_wheel(path: Path, compiled: dict[str, str]) -> None:
             archive.writestr(item, data)
 
 
+def add_to_sdist(path: Path) -> None:
+    """Rewrite the source distribution with its bill beside PKG-INFO; nothing is compiled into one."""
+    with tarfile.open(path, "r:gz") as archive:
+        entries = {item.name: (item, archive.extractfile(item)) for item in archive.getmembers()}
+        contents = {name: (item, stream.read() if stream else b"") for name, (item, stream) in entries.items()}
+    (information,) = (name for name in contents if name.count("/") == 1 and name.endswith("/PKG-INFO"))
+    like, metadata = contents[information]
+    text = json.dumps(bill(metadata.decode(), {}), indent=1, sort_keys=True) + "\n"
+    added = tarfile.TarInfo(f"{information.partition('/')[0]}/sboms/mastra.cdx.json")
+    added.mtime, added.mode = like.mtime, like.mode
+    contents[added.name] = (added, text.encode())
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(contents):
+            item, data = contents[name]
+            item.size = len(data)
+            archive.addfile(item, io.BytesIO(data))
+    path.write_bytes(gzip.compress(packed.getvalue(), compresslevel=9, mtime=int(like.mtime)))
+
+
+def main(arguments: list[str]) -> None:
+    """The command."""
+    into = None
+    if arguments[:1] == ["--into"]:
+        into, arguments = Path(arguments[1]), arguments[2:]
+        into.mkdir(parents=True, exist_ok=True)
+    for argument in arguments:
+        path = Path(shutil.copy2(argument, into)) if into else Path(argument)
+        if path.name.endswith(".tar.gz"):
+            add_to_sdist(path)
+        else:
+            add_to_wheel(path, compiled_in())
+
+
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        add_to_wheel(Path(argument), compiled_in())
+    main(sys.argv[1:])

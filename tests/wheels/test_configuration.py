@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -90,6 +93,34 @@ def test_a_wheel_gets_its_bill_of_materials_and_the_same_bytes_every_time(tmp_pa
     assert [item["name"] for item in bill["components"]] == ["pybind11", "httpx"]
     assert "mastra-9.9.9.dist-info/sboms/mastra.cdx.json,sha256=" in record
     assert set(bill["dependencies"][0]["dependsOn"]) == {item["bom-ref"] for item in bill["components"]}
+
+
+def test_a_source_distribution_gets_its_bill_and_the_same_bytes_every_time(tmp_path: Path) -> None:
+    for turn, name in enumerate(("a.tar.gz", "b.tar.gz")):
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            for inner, text in sorted({"PKG-INFO": METADATA, "python/x.py": "x = 1\n"}.items(), reverse=bool(turn)):
+                item = tarfile.TarInfo(f"mastra-9.9.9/{inner}")
+                item.size, item.mtime = len(text), 1_700_000_000
+                archive.addfile(item, io.BytesIO(text.encode()))
+        sbom.add_to_sdist(tmp_path / name)
+    sbom.add_to_sdist(tmp_path / "b.tar.gz")
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+    with tarfile.open(tmp_path / "a.tar.gz") as archive:
+        names = archive.getnames()
+        member = archive.extractfile("mastra-9.9.9/sboms/mastra.cdx.json")
+        assert member is not None
+        bill = json.load(member)
+    assert names == ["mastra-9.9.9/PKG-INFO", "mastra-9.9.9/python/x.py", "mastra-9.9.9/sboms/mastra.cdx.json"]
+    assert [item["name"] for item in bill["components"]] == ["httpx"]
+
+
+def test_the_release_builds_with_the_pins_and_adds_the_bill_everywhere() -> None:
+    options = tomllib.loads((WHEELS / "cibuildwheel.toml").read_text(encoding="utf-8"))["tool"]["cibuildwheel"]
+    assert "--no-isolation" in options["build-frontend"]["args"]
+    assert "--require-hashes -r {project}/wheels/build-requirements.txt" in options["before-build"]
+    for system in ("linux", "macos", "windows"):
+        assert "wheels/sbom.py" in str(options[system]["repair-wheel-command"])
+        assert not {"build-frontend", "before-build"} & set(options[system])
 
 
 def test_the_table_of_wheels_is_that_of_the_matrix() -> None:
