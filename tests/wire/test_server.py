@@ -241,3 +241,38 @@ async def test_a_detached_run_can_be_observed_after_its_reader_left(app):
     assert [one["data"]["type"] for one in seen] == [one["type"] for one in chunks][2:]
     assert seen[0]["index"] == 2
     assert "id: " in first
+
+
+async def test_a_callers_trace_goes_on_in_ours():
+    agent = Agent("clerk", instructions="x", model="scripted/hello")
+    remote = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    async with Mastra(agents=[agent], telemetry=True) as mastra, http(create_app(mastra)) as client:
+        made = await client.post("/api/agents/clerk/generate", json={"messages": "x"}, headers=remote)
+        assert made.json()["traceId"] == "ab" * 16
+        streamed = await client.post("/api/agents/clerk/stream", json={"messages": "x"}, headers=remote)
+        assert streamed.status_code == 200
+        other = await client.post("/api/agents/clerk/generate", json={"messages": "x"})
+        assert other.json()["traceId"] != "ab" * 16
+        await mastra.telemetry.flush()
+        spans = (await client.get(f"/api/observability/traces/{'ab' * 16}")).json()["spans"]
+        runs = [span for span in spans if span["spanType"] == "agent_run"]
+        assert [span["parentSpanId"] for span in runs] == ["cd" * 8] * 2
+        listed = (await client.get("/api/observability/traces")).json()["spans"]
+        assert sorted(span["traceId"] == "ab" * 16 for span in listed) == [False, True, True]
+
+
+async def test_a_trace_that_two_tenants_named_belongs_to_neither():
+    keys = StaticKeys({"key-ann": {"id": "ann", "resource": "ann"}, "key-bob": {"id": "bob", "resource": "bob"}})
+    agent = Agent("clerk", instructions="x", model="scripted/hello")
+    remote = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    async with Mastra(agents=[agent], telemetry=True) as mastra, http(create_app(mastra, auth=keys)) as client:
+        path = f"/api/observability/traces/{'ab' * 16}"
+        ann, bob = ({"authorization": f"Bearer key-{name}"} for name in ("ann", "bob"))
+        await client.post("/api/agents/clerk/generate", json={"messages": "x"}, headers={**ann, **remote})
+        await mastra.telemetry.flush()
+        assert (await client.get(path, headers=bob)).status_code == 404
+        assert (await client.get(path, headers=ann)).status_code == 200
+        await client.post("/api/agents/clerk/generate", json={"messages": "x"}, headers={**bob, **remote})
+        await mastra.telemetry.flush()
+        assert (await client.get(path, headers=bob)).status_code == 404
+        assert (await client.get(path, headers=ann)).status_code == 404

@@ -25,7 +25,16 @@ class ConsoleExporter(Exporter):
 
     async def export(self, spans: Sequence[SpanRecord]) -> None:
         """Log these spans."""
+        if not log.hasHandlers():
+            # Nobody has set up logging: who asked for this exporter wants to see something all the same.
+            log.addHandler(logging.StreamHandler())
+            log.setLevel(logging.INFO)
         for one in spans:
             took = (one.ended_at - one.started_at).total_seconds() * 1000 if one.ended_at else 0.0
-            state = f"failed: {one.error.get('message', '')}" if one.error else "ok"
-            log.info("%s %s %.1f ms %s trace=%s", one.type, one.name, took, state, one.trace_id)
+            state = f"failed: {_line(one.error.get('message', ''))}" if one.error else "ok"
+            log.info("%s %s %.1f ms %s trace=%s", one.type, _line(one.name), took, state, one.trace_id)
+
+
+def _line(text: object) -> str:
+    """`text` without breaks, so that a span stays one line and no text can pass for another one."""
+    return " ".join(str(text).split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -11,8 +12,6 @@ from mastra.ports.exporter import Exporter
 from mastra.types.json import dumps
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import httpx
 
     from mastra.types.spans import SpanRecord
@@ -27,6 +26,9 @@ _OPERATIONS = {
     "workflow_run": ("invoke_workflow", 1),
     "rag_embedding": ("embeddings", 3),
 }
+# The answers that the protocol lets a sender repeat a request after.
+_RETRYABLE = frozenset({429, 502, 503, 504})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Our attribute -> that of the conventions.
 _ATTRIBUTES = {
     "model": "gen_ai.request.model",
@@ -34,7 +36,6 @@ _ATTRIBUTES = {
     "provider": "gen_ai.provider.name",
     "responseModel": "gen_ai.response.model",
     "responseId": "gen_ai.response.id",
-    "finishReason": "gen_ai.response.finish_reasons",
     "inputTokens": "gen_ai.usage.input_tokens",
     "outputTokens": "gen_ai.usage.output_tokens",
     "temperature": "gen_ai.request.temperature",
@@ -89,8 +90,9 @@ class OtlpExporter(Exporter):
         except httpx.HTTPError as error:
             raise AdapterError(f"The collector cannot be reached: {error}", adapter="otlp", retryable=True) from error
         if answer.status_code >= 300:
+            status = answer.status_code
             raise AdapterError(
-                f"The collector answered {answer.status_code}.", adapter="otlp", status=answer.status_code
+                f"The collector answered {status}.", adapter="otlp", status=status, retryable=status in _RETRYABLE
             )
 
     async def close(self) -> None:
@@ -117,11 +119,15 @@ class OtlpExporter(Exporter):
         facts["gen_ai.conversation.id"] = one.thread_id
         facts["mastra.run.id"], facts["mastra.resource.id"] = one.run_id, one.resource_id
         for key, value in one.attributes.items():
-            facts[_ATTRIBUTES.get(key, f"mastra.{key}")] = value
+            if key == "finishReason" and isinstance(value, str):
+                facts["gen_ai.response.finish_reasons"] = [value]  # the conventions want one for each choice
+            else:
+                facts[_ATTRIBUTES.get(key, f"mastra.{key}")] = value
         usage = one.attributes.get("usage")
         if isinstance(usage, Mapping):
             facts["gen_ai.usage.input_tokens"] = usage.get("inputTokens")
             facts["gen_ai.usage.output_tokens"] = usage.get("outputTokens")
+        facts["mastra.tags"] = one.tags or None
         if self._contents:
             facts["mastra.input"], facts["mastra.output"] = one.input, one.output
         out: dict[str, Any] = {
@@ -140,7 +146,8 @@ class OtlpExporter(Exporter):
 
 
 def _nanos(moment: datetime) -> str:
-    return str(int(moment.timestamp() * 1_000_000) * 1_000)
+    # In whole microseconds: a timestamp as a float loses the last one.
+    return str((moment - _EPOCH) // timedelta(microseconds=1) * 1_000)
 
 
 def _attributes(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

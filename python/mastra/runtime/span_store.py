@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import NotFound
+from mastra.errors import InvalidInput, NotFound
 from mastra.ports.exporter import Exporter
 from mastra.types.records import Delete, Filter, Operation, Order, Put, Table
 from mastra.types.times import to_wire
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mastra.ports.storage import Storage
     from mastra.types.spans import SpanRecord
 
+log = logging.getLogger("mastra.telemetry")
 Row = dict[str, Any]
 SPANS = Table(
     "spans",
@@ -52,7 +54,7 @@ def span_row(record: SpanRecord) -> Row:
         "createdAt": now,
         "updatedAt": now,
         "status": "error" if error else "success" if record.ended_at is not None else "running",
-        "root": record.parent_span_id is None,
+        "root": record.parent_span_id is None or record.remote_parent,
     }
 
 
@@ -75,7 +77,15 @@ class SpanStore(Exporter):
     async def export(self, spans: Sequence[SpanRecord]) -> None:
         """Write these spans in one batch."""
         batch: list[Operation] = [Put(SPANS, f"{one.trace_id}/{one.span_id}", span_row(one)) for one in spans]
-        await self._storage.write(batch)
+        try:
+            await self._storage.write(batch)
+        except InvalidInput as error:
+            # One span that cannot be stored (it is too large, say) must not cost the others of its group.
+            if len(batch) > 1:
+                for one in spans:
+                    await self.export([one])
+                return
+            log.warning("the span %s of trace %s cannot be stored: %s", spans[0].name, spans[0].trace_id, error)
 
     async def trace(self, trace_id: str) -> list[Row]:
         """All spans of a trace, in the order they began; `NotFound` for an unknown one."""

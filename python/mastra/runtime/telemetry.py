@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,6 +41,8 @@ SENSITIVE = frozenset(
         "ssn",
     ]
 )
+# What the names of secrets end with, however they are prefixed: `x-api-key`, `db_password`, `openaiApiKey`.
+SENSITIVE_ENDINGS = ("apikey", "password", "passwd", "secret", "accesstoken", "refreshtoken", "authtoken", "privatekey")
 HIDDEN = "[hidden]"
 MAX_TEXT = 131_072
 MAX_DEPTH = 8
@@ -47,27 +51,46 @@ MAX_ITEMS = 50
 
 def clean(value: Any, depth: int = 0) -> Any:
     """`value` as bounded JSON without secrets: long texts, lists and mappings are cut, unknown objects named."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON knows no such number, and one of them would cost its whole group
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+        return _text(value)
     if depth >= MAX_DEPTH:
         return "[deeper]"
     if isinstance(value, dict):
         kept = {
-            str(key): HIDDEN if _sensitive(key) else clean(item, depth + 1)
+            _text(str(key)): HIDDEN if _sensitive(key) else clean(item, depth + 1)
             for key, item in list(value.items())[:MAX_ITEMS]
         }
         return kept if len(value) <= MAX_ITEMS else {**kept, "…": f"{len(value) - MAX_ITEMS} more"}
     if isinstance(value, list | tuple):
         items = [clean(item, depth + 1) for item in value[:MAX_ITEMS]]
         return items if len(value) <= MAX_ITEMS else [*items, f"… {len(value) - MAX_ITEMS} more"]
-    to_wire = getattr(value, "to_wire", None)
-    return clean(to_wire(), depth + 1) if callable(to_wire) else f"[{type(value).__name__}]"
+    to_wire = None if isinstance(value, type) else getattr(value, "to_wire", None)
+    if not callable(to_wire):
+        return f"[{type(value).__name__}]"
+    try:
+        wire = to_wire()
+    except Exception:  # noqa: BLE001 - foreign code; what it cannot show is only named
+        return f"[{type(value).__name__}]"
+    return clean(wire, depth + 1)
+
+
+def _text(value: str) -> str:
+    """`value` cut, and without the characters that a storage refuses: one would cost its whole group."""
+    kept = value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+    if "\x00" in kept:
+        kept = kept.replace("\x00", "\ufffd")
+    return kept if kept.isascii() else kept.encode("utf-8", "replace").decode()
 
 
 def _sensitive(key: object) -> bool:
-    return isinstance(key, str) and key.lower().replace("-", "").replace("_", "") in SENSITIVE
+    if not isinstance(key, str):
+        return False
+    plain = key.lower().replace("-", "").replace("_", "")
+    return plain in SENSITIVE or plain.endswith(SENSITIVE_ENDINGS)
 
 
 class Telemetry:
@@ -98,12 +121,16 @@ class Telemetry:
         self._batch = batch
         self._pause_s = pause_s
         self._worker: asyncio.Task[None] | None = None
+        self._hurry: asyncio.Event | None = None
 
     def take(self, record: SpanRecord) -> None:
         """Accept a finished span; the oldest are dropped, and counted, when too many wait."""
         for listener in self.listeners:
-            listener(record)
-        if int(record.trace_id[:8] or "0", 16) >= self._below or (self._keep is not None and not self._keep(record)):
+            try:
+                listener(record)
+            except Exception:
+                log.exception("a listener of spans failed")
+        if int(record.trace_id[:8] or "0", 16) >= self._below or not self._kept(record):
             return
         if len(self._waiting) >= self._max_waiting:
             self._waiting.popleft()
@@ -111,13 +138,25 @@ class Telemetry:
         self._waiting.append(record)
         if self._worker is None or self._worker.done():
             try:
-                self._worker = asyncio.get_running_loop().create_task(self._work(), name="mastra-telemetry")
+                loop = asyncio.get_running_loop()
             except RuntimeError:
                 return  # a worker thread ended a span: the next span of the loop takes it along
+            self._hurry = asyncio.Event()
+            self._worker = loop.create_task(self._work(self._hurry), name="mastra-telemetry")
 
-    async def _work(self) -> None:
+    def _kept(self, record: SpanRecord) -> bool:
+        if self._keep is None:
+            return True
+        try:
+            return self._keep(record)
+        except Exception:
+            log.exception("the filter of spans failed; the span is kept")
+            return True
+
+    async def _work(self, hurry: asyncio.Event) -> None:
         # A short wait lets a run finish, so that its spans leave together.
-        await asyncio.sleep(self._pause_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), self._pause_s)
         await self._send()
 
     async def _send(self) -> None:
@@ -134,8 +173,9 @@ class Telemetry:
     async def flush(self) -> None:
         """Send everything that waits, now."""
         worker = self._worker
-        if worker is not None and not worker.done():
-            worker.cancel()
+        if worker is not None and not worker.done() and self._hurry is not None:
+            # Never cancelled: it may hold a group that is half way to an exporter.
+            self._hurry.set()
             await asyncio.wait({worker})
         await self._send()
 

@@ -6,9 +6,12 @@ Context variables carry the current span, so nested runs and worker threads with
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mastra.types.spans import SpanRecord
 
@@ -17,6 +20,35 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _current: ContextVar[Span | None] = ContextVar("mastra_span", default=None)
+_remote: ContextVar[Remote | None] = ContextVar("mastra_remote_span", default=None)
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+
+
+class Remote(NamedTuple):
+    """A span of another system that a trace goes on from."""
+
+    trace_id: str
+    span_id: str
+
+
+def parse_traceparent(text: str) -> Remote | None:
+    """What a W3C `traceparent` header names; None when it is none, as the standard asks: then a new trace begins."""
+    found = _TRACEPARENT.fullmatch(text.strip(" \t"))
+    if found is None:
+        return None
+    version, trace_id, span_id, more = found.groups()
+    bad = version == "ff" or (version == "00" and more) or not trace_id.strip("0") or not span_id.strip("0")
+    return None if bad else Remote(trace_id, span_id)
+
+
+@contextmanager
+def continued(remote: Remote | None) -> Iterator[None]:
+    """Spans that begin in here without a parent of ours become children of `remote`."""
+    token = _remote.set(remote)
+    try:
+        yield
+    finally:
+        _remote.reset(token)
 
 
 class NoSpan:
@@ -130,6 +162,9 @@ class Tracer:
         parent = _current.get()
         if parent is not None:
             return Span(self, name, type, parent.trace_id, parent.span_id, facts)
+        remote = _remote.get()
+        if remote is not None:
+            return Span(self, name, type, remote.trace_id, remote.span_id, {**facts, "remote_parent": True})
         return Span(self, name, type, os.urandom(16).hex(), None, facts)
 
     def finish(self, span: Span) -> None:

@@ -70,7 +70,7 @@ class AuditLog:
 
     def append(self, row: dict[str, Any]) -> None:
         """Add a row; it is written in the background, in order."""
-        self._waiting.append(row)
+        self._waiting.append(_storable(row))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write(), name="mastra-audit")
 
@@ -110,7 +110,7 @@ class AuditLog:
             return
 
     def _link(self, last: str, number: int, row: dict[str, Any]) -> str:
-        text = f"{last}|{number}|{dumps(dict(sorted(row.items())))}"
+        text = f"{last}|{number}|{dumps(_sorted(row))}"
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
     def _seal(self, number: int, last: str) -> str:
@@ -149,6 +149,22 @@ class AuditLog:
         if head["number"] != count or head["hash"] != last:
             return Broken(count + 1, "rows are missing at the end")
         return None
+
+
+def _storable(value: Any) -> Any:
+    """The same without what a storage refuses: one such text in a URL would hold up every row behind it."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value
+
+
+def _sorted(value: Any) -> Any:
+    """The same with the keys of every mapping in order: a database may give them back in another one."""
+    if isinstance(value, dict):
+        return {key: _sorted(item) for key, item in sorted(value.items())}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 async def recent(storage: Storage, *, limit: int = 100) -> list[dict[str, Any]]:

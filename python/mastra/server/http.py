@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.applications import Starlette
 
+from mastra.runtime.tracing import continued, parse_traceparent
 from mastra.server.answers import answer_open
 from mastra.server.audit import AuditLog
 from mastra.server.body import read_body
@@ -124,7 +125,12 @@ class App:
                 await self._rest(scope, receive, send)
                 return
             found = route, {}
-        await self._answer(scope, receive, send, found)
+        if self.mastra.telemetry is None:
+            await self._answer(scope, receive, send, found)
+            return
+        # A caller who sends `traceparent` finds what it started in its own trace.
+        with continued(parse_traceparent(header(scope["headers"], b"traceparent"))):
+            await self._answer(scope, receive, send, found)
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive

@@ -31,3 +31,5 @@ class SpanRecord(NamedTuple):
     run_id: str | None = None
     thread_id: str | None = None
     resource_id: str | None = None
+    # The parent is a span of another system, named by an incoming `traceparent`: here, this span is a root.
+    remote_parent: bool = False

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mastra.runtime.tracing import NO_SPAN, Tracer, current_span, span
+from mastra.runtime.tracing import NO_SPAN, Tracer, continued, current_span, parse_traceparent, span
 from mastra.types.spans import SpanRecord
 
 
@@ -54,3 +54,44 @@ def test_traces_are_separate() -> None:
         with tracer.span("run", "agent_run"):
             pass
     assert finished[0].trace_id != finished[1].trace_id
+
+
+HEADER = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+
+
+def test_a_trace_goes_on_from_another_system() -> None:
+    finished: list[SpanRecord] = []
+    tracer = Tracer(finished.append)
+    with continued(parse_traceparent(HEADER)), tracer.span("run", "agent_run"), tracer.span("call", "tool_call"):
+        pass
+    with tracer.span("later", "agent_run"):
+        pass
+    inner, outer, later = finished
+    assert (outer.trace_id, outer.parent_span_id, outer.remote_parent) == ("ab" * 16, "cd" * 8, True)
+    assert (inner.trace_id, inner.parent_span_id, inner.remote_parent) == ("ab" * 16, outer.span_id, False)
+    assert (later.parent_span_id, later.remote_parent) == (None, False)
+    assert later.trace_id != "ab" * 16
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        HEADER.upper(),
+        HEADER + "-more",
+        HEADER.replace("ab", "00"),
+        HEADER.replace("cd", "00"),
+        "ff" + HEADER[2:],
+        HEADER[:-1],
+        HEADER + "\n",
+        f"{HEADER},{HEADER}",
+    ],
+)
+def test_what_is_no_traceparent_begins_a_new_trace(text: str) -> None:
+    assert parse_traceparent(text) is None
+
+
+def test_a_later_version_may_carry_more() -> None:
+    remote = parse_traceparent(f" 01{HEADER[2:]}-what-comes ")
+    assert remote == ("ab" * 16, "cd" * 8)

@@ -68,10 +68,16 @@ async def list_branches(call: Call) -> dict[str, Any]:
     return await _page(call, roots=False, form=shown, key="branches")
 
 
+def _mine(call: Call, rows: list[dict[str, Any]]) -> bool:
+    # Calls with one `traceparent` share a trace: it has a root for each, and all of them must be the caller's.
+    owners = [row["resourceId"] for row in rows if row["root"]] or [None]
+    return all(call.mine(owner) for owner in owners)
+
+
 async def _trace(call: Call) -> list[dict[str, Any]]:
     trace_id = call.params["traceId"]
     rows = await _store(call).trace(trace_id)
-    if not call.mine(next((row["resourceId"] for row in rows if row["root"]), None)):
+    if not _mine(call, rows):
         raise NotFound(f"Trace with ID '{trace_id}' not found")
     return rows
 
@@ -142,7 +148,7 @@ async def delete_traces(call: Call) -> dict[str, bool]:
             rows = await store.trace(trace_id)
         except NotFound:
             continue
-        if call.mine(next((row["resourceId"] for row in rows if row["root"]), None)):
+        if _mine(call, rows):
             mine.append(trace_id)
     await store.delete(mine)
     return {"success": True}
