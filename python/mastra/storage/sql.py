@@ -305,11 +305,7 @@ class SqlStorage(Storage):
                 absent.discard(_place(operation))
                 arguments = self.insert_arguments(operation, text)
             else:
-                sql = (
-                    f"DELETE FROM {self.name(operation.table)}"  # noqa: S608 - names are checked
-                    f" WHERE {self.tenant_column}=%s AND {self.key_column}=%s"
-                )
-                arguments = [self._bind(operation.table.tenant), self._bind(operation.key)]
+                sql, arguments = self._delete(operation)
             if sql != pending_sql and pending:
                 await session.run_many(pending_sql, pending)
                 pending = []
@@ -320,14 +316,40 @@ class SqlStorage(Storage):
 
     async def _expect(self, session: Session, operation: Expect) -> None:
         table = operation.table
+        if operation.where is None:
+            await self._expect_absent(session, operation)
+            return
         sql = (
             f"SELECT {self.key_column}, {self.value_read} FROM {self.name(table)}"  # noqa: S608 - names are checked
             f" WHERE {self.tenant_column}=%s AND {self.key_column}=%s FOR UPDATE"
         )
         rows = await session.run(sql, [self._bind(table.tenant), self._bind(operation.key)])
         found = self._records(table, rows)
-        if (operation.where is None) is bool(found) or (found and not compile_filter(operation.where)(found[0].value)):
+        if not found or not compile_filter(operation.where)(found[0].value):
             raise Conflict(broken(operation), adapter=self.adapter)
+
+    async def _expect_absent(self, session: Session, operation: Expect) -> None:
+        """A row that is not there cannot be locked: one is put in its place and taken out again.
+
+        Nobody sees it, and whoever inserts the same key waits for the end of this transaction.
+        """
+        table = operation.table
+        held = self.insert_arguments(Put(table, operation.key, {}), "{}")
+        try:
+            await session.run(self.insert_sql(table, replace=False), held)
+        except Exception as error:
+            if self.is_duplicate(error):
+                raise Conflict(broken(operation), adapter=self.adapter) from error
+            raise
+        await session.run(*self._delete(operation))
+
+    def _delete(self, operation: Operation) -> tuple[str, list[Any]]:
+        table = operation.table
+        sql = (
+            f"DELETE FROM {self.name(table)}"  # noqa: S608 - names are checked
+            f" WHERE {self.tenant_column}=%s AND {self.key_column}=%s"
+        )
+        return sql, [self._bind(table.tenant), self._bind(operation.key)]
 
     async def claim(
         self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]

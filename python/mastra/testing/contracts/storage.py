@@ -132,6 +132,27 @@ async def operations_on_one_key_happen_in_order(storage: Storage) -> None:
 
 
 @_check
+async def a_row_that_is_expected_to_be_absent_stays_absent_until_the_batch_is_done(storage: Storage) -> None:
+    """Two batches that each write what the other expects to be absent: one of them is refused."""
+    table = fresh_table()
+
+    async def write(round_: int, absent: str, put: str) -> bool:
+        try:
+            batch: list[Operation] = [Expect(table, f"{absent}{round_}"), Put(table, f"{put}{round_}", {"by": put})]
+            await storage.write(batch)
+        except Conflict:
+            return False
+        return True
+
+    for round_ in range(5):
+        won = await asyncio.gather(write(round_, "a", "b"), write(round_, "b", "a"))
+        expect(won.count(True), 1)
+    expect(await storage.count(table), 5)
+    await storage.write([Expect(table, "free"), Delete(table, "free")])
+    expect(await storage.get(table, "free"), None)
+
+
+@_check
 async def one_of_many_wins_a_compare_and_set(storage: Storage) -> None:
     """Sixteen callers, one row, one winner a round."""
     table = fresh_table()
