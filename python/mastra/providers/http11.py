@@ -6,6 +6,7 @@ It stands where httpx would put its own transport, and costs a third of it. Prox
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,6 +19,23 @@ Origin = tuple[str, str, int]
 MAX_HEAD = 262_144
 HIGH_WATER = 1_048_576
 _CONNECT_ERRORS = (OSError, ssl.SSLError)
+# What ends a line or a text for some reader: in a header it would begin another header or another request.
+_BREAKS = re.compile(rb"[\r\n\0]")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def _head(request: httpx.Request) -> bytes:
+    """The request line and the headers; refused when a part of them could be read as another line."""
+    line = b"%b %b HTTP/1.1" % (request.method.encode("ascii", "replace"), request.url.raw_path)
+    if _BREAKS.search(line) or line.count(b" ") != 2:
+        raise httpx.LocalProtocolError("the method or the path holds a character that HTTP does not allow")
+    lines = [line]
+    for name, value in request.headers.raw:
+        if not _NAME.fullmatch(name) or _BREAKS.search(value):
+            # The value is not shown: headers carry keys.
+            raise httpx.LocalProtocolError(f"the header {name!r} holds a character that HTTP does not allow")
+        lines.append(b"%b: %b" % (name, value))
+    return b"\r\n".join([*lines, b"", b""])
 
 
 class Connection(asyncio.Protocol):
@@ -39,6 +57,7 @@ class Connection(asyncio.Protocol):
         self.complete = False
         self.heard = False
         self._keeps_alive = False
+        self._surplus = False
         self._framed = False
         self._head_size = 0
         self._parts: deque[bytes] = deque()
@@ -95,6 +114,10 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------ the parser's calls
 
+    def on_message_begin(self) -> None:
+        """An answer begins; one that follows the whole answer in the same bytes belongs to nobody."""
+        self._surplus = self._surplus or self.complete
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header of the answer."""
         self._head_size += len(name) + len(value)
@@ -108,6 +131,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; an interim answer is forgotten."""
+        if self._surplus:
+            return
         status = self._parser.get_status_code()
         if 100 <= status < 200:
             self.headers.clear()
@@ -120,6 +145,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; a slow reader slows the peer down."""
+        if self._surplus:
+            return
         self._parts.append(body)
         self._buffered += len(body)
         if self._buffered > HIGH_WATER and not self._paused and self._transport is not None:
@@ -128,7 +155,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
-        if self.head_done:
+        if self.head_done and not self._surplus:
             self.complete = True
             self._keeps_alive = self._parser.should_keep_alive()
 
@@ -173,7 +200,7 @@ class Connection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """Whether another request may go over it."""
-        return self.complete and not self.closed and self._framed and self._keeps_alive
+        return self.complete and not self.closed and self._framed and self._keeps_alive and not self._surplus
 
     def abort(self) -> None:
         """Close at once."""
@@ -219,12 +246,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         if url.scheme not in {"http", "https"}:
             raise httpx.UnsupportedProtocol(f"{url.scheme!r} is not a scheme of HTTP")
         origin = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-        head = b"".join(
-            [
-                request.method.encode(), b" ", url.raw_path, b" HTTP/1.1\r\n",
-                *[b"%b: %b\r\n" % header for header in request.headers.raw], b"\r\n",
-            ]
-        )  # fmt: skip
+        head = _head(request)
         try:
             body = request.content
         except httpx.RequestNotRead:
