@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.calls import digest
+from mastra.errors import InvalidInput
 from mastra.registry import open_url
 from mastra.types.records import Delete, Expect, Order, Put, Table
 from mastra.types.times import to_wire
@@ -136,6 +137,8 @@ async def list_suspended(
     agent: Agent, *, thread: str | None, resource: str | None, page: int, per_page: int
 ) -> dict[str, Any]:
     """The runs that wait, newest first, as the wire shows them."""
+    if page < 0 or per_page < 1:
+        raise InvalidInput("page is zero or more and per_page at least one.")
     storage = await storage_of(agent.services)
     where: dict[str, Any] = {"agentId": agent.id, "status": "suspended"}
     if thread is not None:
