@@ -51,10 +51,9 @@ async def test_an_error_of_user_code_ends_the_run_as_a_run_error_with_its_cause(
 
 async def test_a_failed_run_still_ends_its_stream_in_order():
     agent = Agent("a", model=ScriptedModel([RuntimeError("gone")]))
-    kinds = []
-    with pytest.raises(RunError):
-        async with agent.stream("go") as run:
-            kinds.extend([chunk.type async for chunk in run])
+    async with agent.stream("go") as run:
+        kinds = [chunk.type async for chunk in run]
+        with pytest.raises(RunError):
             await run.result()
     assert kinds == ["start", "step-start", "error", "step-finish", "finish"]
 
