@@ -14,7 +14,15 @@ from typing import Any
 
 import httpx
 
-from mastra.errors import BadDefinition, MissingExtra, ModelTimeout, ModelUnavailable, ResponseMalformed, StreamBroken
+from mastra.errors import (
+    BadDefinition,
+    BadModelRequest,
+    MissingExtra,
+    ModelTimeout,
+    ModelUnavailable,
+    ResponseMalformed,
+    StreamBroken,
+)
 
 MEBIBYTE = 1 << 20
 
@@ -213,6 +221,12 @@ def _before_answer(error: Exception, provider: str, *, near_deadline: bool) -> E
         )
     if isinstance(error, httpx.UnsupportedProtocol):
         return BadDefinition(f"The URL of {provider!r} must begin with http:// or https://.")
+    if isinstance(error, httpx.LocalProtocolError):
+        return BadModelRequest(
+            f"The request to {provider} cannot be sent: {error}.",
+            adapter=provider,
+            hint="Look at the headers of the model and of model_settings.",
+        )
     kind = "could not be reached" if isinstance(error, httpx.ConnectError) else "closed the connection unanswered"
     return ModelUnavailable(f"{provider} {kind}.", adapter=provider, details={"cause": type(error).__name__})
 

@@ -8,7 +8,7 @@ import gzip
 import httpx
 import pytest
 
-from mastra.errors import BadDefinition, ModelTimeout, ResponseMalformed
+from mastra.errors import BadDefinition, BadModelRequest, ModelTimeout, ResponseMalformed
 from mastra.providers.transport import Http, HttpOptions, Timeouts, shared_http
 from mastra.testing.fault_server import FaultServer, Reply
 
@@ -112,3 +112,13 @@ def test_limits_must_be_possible_and_a_proxy_does_not_show_its_password():
 def test_models_of_one_provider_share_connections():
     assert shared_http("acme") is shared_http("acme")
     assert shared_http("acme") is not shared_http("other")
+
+
+async def test_a_header_with_a_line_break_is_refused_and_not_tried_again():
+    async with FaultServer(Reply(pieces=(b"ok",))) as server:
+        http = Http()
+        with pytest.raises(BadModelRequest) as caught:
+            await http.send(server.url, content=b"{}", headers={"x-key": "secret\r\nx-evil: 1"}, provider="acme")
+        assert not caught.value.retryable
+        assert "secret" not in str(caught.value)
+        await http.close()
