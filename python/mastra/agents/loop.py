@@ -86,8 +86,14 @@ async def _timed(run: Run) -> RunResult:
 
 async def _guarded(run: Run) -> None:
     """The run with every error turned into an end that the listener can read."""
+    policy = None if run.thread_id is None or run.options.read_only else getattr(run.plan.memory, "concurrency", None)
     try:
-        await _walk(run)
+        if policy is None:
+            await _walk(run)
+        else:
+            from mastra.agents.turns import walk_in_turn  # noqa: PLC0415 - only memories with a policy need it
+
+            await walk_in_turn(run, policy, _walk)
     except Tripwire as wire:
         _trip(run, wire)
     except MastraError as error:

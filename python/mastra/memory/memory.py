@@ -67,7 +67,7 @@ class Memory(Conversations):
         working_memory: bool | WorkingMemory = False,
         generate_title: bool = False,
         read_only: bool = False,
-        concurrency: Policy = "queue",
+        concurrency: Policy | None = None,
         observational: ObservationalMemory | None = None,
     ) -> None:
         if last_messages is True:
@@ -90,9 +90,10 @@ class Memory(Conversations):
         self._working: WorkingPages | None = None
         self._owned: list[Any] = []
         self._background = Background()
-        if concurrency not in {"queue", "reject", "interrupt", "fork"}:
+        if concurrency not in {None, "queue", "reject", "interrupt", "fork"}:
             raise BadDefinition(f"{concurrency!r} is not a policy.", hint="Use queue, reject, interrupt or fork.")
-        self._concurrency: Policy = concurrency
+        # What agents do when a thread is asked twice at once; None: they do not look.
+        self.concurrency = concurrency
         self._turns: Turns | None = None
         self._observational = observational
         self._observer: Observer | None = None
@@ -344,13 +345,13 @@ class Memory(Conversations):
     def turn(
         self, thread_id: str, *, resource_id: str | None = None, cancel: Callable[[], None] | None = None
     ) -> AbstractAsyncContextManager[Turn]:
-        """The right to speak on the thread, by this memory's policy for two requests at once."""
+        """The right to speak on the thread, by this memory's policy for two requests at once (without one: `queue`)."""
         if self._turns is None:
             from mastra.memory.turns import Turns  # noqa: PLC0415 - only who asks for turns needs it
 
             threads = self.threads
             assert self._services is not None
-            self._turns = Turns(threads, self._services.clock, self._concurrency)
+            self._turns = Turns(threads, self._services.clock, self.concurrency or "queue")
         return self._turns.turn(thread_id, resource_id=resource_id, cancel=cancel)
 
     async def forget(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
-from mastra.errors import Conflict, StorageUnavailable
+from mastra.errors import Conflict, NotFound, StorageUnavailable
 from mastra.memory.threads import ThreadRepo
 from mastra.runtime.clock import Clock
 from mastra.types.ids import new_id
@@ -66,8 +66,7 @@ class Turns:
             if self._policy == "reject":
                 raise Conflict("The thread answers another request.", hint="Wait for it, or use another thread.")
             if self._policy == "fork":
-                clone = await self._threads.clone(thread_id, resource_id=resource_id)
-                yield Turn(clone.thread.id, forked=True)
+                yield Turn(await self._copy(thread_id, resource_id), forked=True)
                 return
             if self._policy == "interrupt" and waiting.cancel is not None:
                 waiting.cancel()
@@ -87,6 +86,13 @@ class Turns:
             waiting.users -= 1
             if waiting.users == 0:
                 self._local.pop(thread_id, None)
+
+    async def _copy(self, thread_id: str, resource_id: str | None) -> str:
+        try:
+            return (await self._threads.clone(thread_id, resource_id=resource_id)).thread.id
+        except NotFound:
+            # The first request of this thread has not written anything yet: there is nothing to copy.
+            return new_id()
 
     async def _acquire(self, thread_id: str) -> str:
         token = new_id()

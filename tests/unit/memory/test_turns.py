@@ -73,3 +73,10 @@ async def test_the_lease_of_a_dead_process_ends(threads):
     await threads.storage.write([Put(TURNS, "t", {"token": "dead", "until": "2020-01-01T00:00:00.000Z"})])
     async with Turns(threads, SYSTEM_CLOCK, lease=timedelta(seconds=5)).turn("t"):
         assert (await threads.storage.get(TURNS, "t"))["token"] != "dead"
+
+
+async def test_a_copy_of_a_thread_that_nobody_wrote_to_yet_is_a_new_one(threads):
+    turns = Turns(threads, SYSTEM_CLOCK, "fork")
+    async with turns.turn("t"), turns.turn("t") as other:
+        assert other.forked
+        assert other.thread_id != "t"

@@ -1,0 +1,146 @@
+"""Two requests at once on one thread, by the policy of the agent's memory."""
+
+import asyncio
+
+import pytest
+
+from mastra import Agent, Memory, tool
+from mastra.errors import Aborted, Conflict
+from mastra.memory.turns import TURNS
+from mastra.providers.scripted import Call, ScriptedModel
+from mastra.storage.memory import MemoryStorage
+
+
+class Office:
+    """An agent whose tool waits until it is let go, so that a second request comes while the first one runs."""
+
+    def __init__(self, policy, *lines, storage=None):
+        self.inside, self.go = asyncio.Event(), asyncio.Event()
+        self.order = []
+
+        @tool
+        async def wait() -> str:
+            """Wait."""
+            self.order.append("in")
+            self.inside.set()
+            await self.go.wait()
+            self.order.append("out")
+            return "done"
+
+        self.memory = Memory(storage=storage or MemoryStorage(), **({} if policy is None else {"concurrency": policy}))
+        self.model = ScriptedModel(list(lines) or [Call("wait", {}, "c1"), "first", "second", "third"])
+        self.agent = Agent("a", model=self.model, memory=self.memory, tools=[wait])
+
+    def ask(self, text):
+        async def run():
+            return await self.agent.generate(text, thread="t", resource="ada")
+
+        return asyncio.create_task(run())
+
+    async def texts(self, thread="t"):
+        page = await self.memory.list_messages(thread, resource_id="ada", per_page=None)
+        return [message.text for message in page.messages]
+
+
+async def spin():
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_queued_requests_answer_one_after_the_other():
+    office = Office("queue")
+    first = office.ask("one")
+    await office.inside.wait()
+    second = office.ask("two")
+    await spin()
+    assert not second.done()
+    assert len(office.model.requests) == 1, "the second waits before it reads the history"
+    office.go.set()
+    assert [(await first).text, (await second).text] == ["first", "second"]
+    assert await office.texts() == ["one", "first", "two", "second"]
+    assert len(office.model.requests[2].messages) > 3, "the second has read what the first one said"
+    assert await office.memory.threads.storage.get(TURNS, "t") is None
+
+
+async def test_without_a_policy_nobody_waits_and_nothing_is_written_for_turns():
+    office = Office(None, Call("wait", {}, "c1"), "second", "first")
+    first = office.ask("one")
+    await office.inside.wait()
+    assert (await office.ask("two")).text == "second"
+    assert await office.memory.threads.storage.get(TURNS, "t") is None
+    office.go.set()
+    assert (await first).text == "first"
+
+
+async def test_the_second_is_refused_and_leaves_no_trace():
+    office = Office("reject")
+    first = office.ask("one")
+    await office.inside.wait()
+    with pytest.raises(Conflict):
+        await office.ask("two")
+    office.go.set()
+    assert (await first).text == "first"
+    assert await office.texts() == ["one", "first"]
+
+
+async def test_the_newer_interrupts_the_older_and_not_its_callers_task():
+    office = Office("interrupt", Call("wait", {}, "c1"), "second")
+
+    async def caller():
+        with pytest.raises(Aborted):
+            await office.agent.generate("one", thread="t", resource="ada")
+        await asyncio.sleep(0)
+        return asyncio.current_task().cancelling()
+
+    older = asyncio.create_task(caller())
+    await office.inside.wait()
+    assert (await office.ask("two")).text == "second"
+    assert await older == 0
+    assert office.order == ["in"]
+    assert await office.memory.threads.storage.get(TURNS, "t") is None
+
+
+async def test_a_cancellation_from_outside_stays_one():
+    office = Office("interrupt")
+    first = office.ask("one")
+    await office.inside.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await office.memory.threads.storage.get(TURNS, "t") is None
+
+
+async def test_the_newer_answers_on_a_copy():
+    office = Office("fork", Call("wait", {}, "c1"), "second", "first")
+    first = office.ask("one")
+    await office.inside.wait()
+    copy = await office.ask("two")
+    assert copy.text == "second"
+    office.go.set()
+    assert (await first).text == "first"
+    assert await office.texts() == ["one", "first"]
+    page = await office.memory.list_threads(resource_id="ada")
+    [other] = [thread.id for thread in page.threads if thread.id != "t"]
+    assert {message.thread_id for message in copy.messages} == {other}
+    assert (await office.texts(other))[-2:] == ["two", "second"]
+
+
+async def test_two_processes_on_one_storage_wait_for_each_other():
+    storage = MemoryStorage()
+    office, elsewhere = Office("queue", storage=storage), Office("reject", "never", storage=storage)
+    first = office.ask("one")
+    await office.inside.wait()
+    with pytest.raises(Conflict):
+        await elsewhere.ask("two")
+    office.go.set()
+    assert (await first).text == "first"
+
+
+async def test_a_sub_agent_on_its_callers_thread_speaks_in_its_turn():
+    memory = Memory(storage=MemoryStorage(), concurrency="queue")
+    child = Agent("child", description="Helps.", model=ScriptedModel(["help"]), memory=memory)
+    model = ScriptedModel([Call("agent-child", {"prompt": "Help"}, "c1"), "helped"])
+    agent = Agent("a", model=model, memory=memory, agents=[child])
+    run = agent.generate("one", thread="t", resource="ada", delegation={"memory": "shared"})
+    async with asyncio.timeout(5):
+        assert (await run).text == "helped"
