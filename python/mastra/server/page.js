@@ -1,6 +1,7 @@
 // The page of `mastra dev`: chat with an agent, approve its tools, look at traces. Everything is shown as text.
 const $ = id => document.getElementById(id);
 const show = (kind, text) => {
+  $('hello')?.remove();
   const line = document.createElement('li');
   line.className = kind;
   line.textContent = text;
@@ -9,13 +10,35 @@ const show = (kind, text) => {
   return line;
 };
 const get = async path => (await fetch(`api${path}`)).json();
-const fresh = () => { $('thread').value = crypto.randomUUID(); $('log').replaceChildren(); };
+const fresh = () => {
+  $('thread').value = crypto.randomUUID();
+  $('log').replaceChildren();
+  show('hello', 'A new thread. Say something to the agent.').id = 'hello';
+  $('text').focus();
+};
+
+// One run at a time: while it goes on nothing can be sent, and a failure is shown where its answer would be.
+async function ask(path, body) {
+  $('send').disabled = true;
+  try {
+    await stream(path, body);
+  } catch (error) {
+    show('error', `The connection broke: ${error.message}`);
+  } finally {
+    $('send').disabled = false;
+  }
+  traces();
+  setTimeout(traces, 1000); // spans are written in groups, a moment after the run
+}
 
 async function stream(path, body) {
   const response = await fetch(`api/agents/${$('agent').value}/${path}`, {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
   });
-  if (!response.ok) return show('error', (await response.json()).error);
+  if (!response.ok) {
+    const told = await response.json().catch(() => ({}));
+    return show('error', told.error ?? `The server answered ${response.status}.`);
+  }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '', answer = null;
   for (;;) {
@@ -27,33 +50,42 @@ async function stream(path, body) {
       if (!block.startsWith('data: {')) continue;
       const chunk = JSON.parse(block.slice(6));
       const payload = chunk.payload ?? {};
-      if (chunk.type === 'text-delta') (answer ??= show('assistant', '')).textContent += payload.text;
+      if (chunk.type === 'text-delta') {
+        (answer ??= show('assistant', '')).textContent += payload.text;
+        answer.scrollIntoView({ block: 'end' });
+      }
       if (chunk.type === 'tool-call') { show('tool', `${payload.toolName} ${JSON.stringify(payload.args)}`); answer = null; }
       if (chunk.type === 'tool-result') show('tool', `→ ${JSON.stringify(payload.result)}`);
       if (chunk.type === 'tool-call-approval') approve(chunk);
       if (chunk.type === 'error') show('error', payload.error?.message ?? 'error');
     }
   }
-  traces();
 }
 function approve({ runId, payload }) {
-  const line = show('tool', `May ${payload.toolName} run with ${JSON.stringify(payload.args)}? `);
+  const line = show('tool', `May ${payload.toolName} run with ${JSON.stringify(payload.args)}?`);
+  line.classList.add('question');
   for (const [word, path] of [['Yes', 'approve-tool-call'], ['No', 'decline-tool-call']]) {
     const button = document.createElement('button');
     button.textContent = word;
-    button.onclick = () => { line.querySelectorAll('button').forEach(one => one.remove()); stream(path, { runId, toolCallId: payload.toolCallId }); };
+    button.onclick = () => { line.querySelectorAll('button').forEach(one => one.remove()); line.append(` ${word}.`); ask(path, { runId, toolCallId: payload.toolCallId }); };
     line.append(button);
   }
 }
 async function traces() {
   const { spans } = await get('/observability/traces?perPage=20');
-  $('traces').replaceChildren(...spans.map(span => {
+  $('traces').replaceChildren(...(spans ?? []).map(span => {
     const line = document.createElement('li'), button = document.createElement('button');
     const took = span.endedAt ? `${new Date(span.endedAt) - new Date(span.startedAt)} ms` : 'running';
-    button.textContent = `${span.name} · ${took} · ${span.status}`;
+    const facts = document.createElement('small');
+    facts.textContent = `${took} · ${span.status}`;
+    facts.className = span.status;
+    button.append(span.name, facts);
     button.onclick = async () => {
       const trace = await get(`/observability/traces/${span.traceId}/light`);
-      $('detail').textContent = trace.spans.map(one => `${one.parentSpanId ? '  ' : ''}${one.spanType} ${one.name} ${one.status}`).join('\n');
+      const parents = new Map(trace.spans.map(one => [one.spanId, one.parentSpanId]));
+      const depth = id => (parents.has(id) ? 1 + depth(parents.get(id)) : 0);
+      const state = one => (one.status === 'success' ? '' : ` (${one.status})`);
+      $('detail').textContent = trace.spans.map(one => `${'  '.repeat(depth(one.spanId) - 1)}${one.name.replace(/\s+/g, ' ').slice(0, 60)}${state(one)}`).join('\n');
     };
     line.append(button);
     return line;
@@ -63,15 +95,21 @@ $('fresh').onclick = fresh;
 $('ask').onsubmit = event => {
   event.preventDefault();
   const text = $('text').value.trim();
-  if (!text) return;
+  if (!text || $('send').disabled) return;
   $('text').value = '';
   show('user', text);
-  stream('stream', { messages: text, memory: { thread: $('thread').value, resource: 'dev' } });
+  ask('stream', { messages: text, memory: { thread: $('thread').value, resource: 'dev' } });
 };
 (async () => {
   fresh();
   for (const [id, agent] of Object.entries(await get('/agents'))) $('agent').append(new Option(agent.name, id));
-  for (const id of Object.keys(await get('/workflows?partial=true'))) {
+  const workflows = Object.keys(await get('/workflows?partial=true'));
+  $('none').hidden = workflows.length > 0;
+  if (!$('agent').length) {
+    show('error', 'This application has no agent.');
+    $('send').disabled = true;
+  }
+  for (const id of workflows) {
     const line = document.createElement('li');
     line.textContent = id;
     $('workflows').append(line);

@@ -20,7 +20,7 @@ _FILES = {
 }
 _POLICY = (
     b"content-security-policy",
-    b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 )
 
 
