@@ -77,7 +77,7 @@ void write_file(const std::string& path, Header header, const std::array<Part, k
   std::memcpy(page.data(), &header, sizeof(header));
   const std::uint64_t check = checksum(page.data(), kPage - 8);
   std::memcpy(page.data() + kPage - 8, &check, 8);
-  const int file = files::create(path);
+  const files::Handle file = files::create(path);
   try {
     files::write_all(file, path, page.data(), kPage);
     const std::vector<std::uint8_t> zeroes(kPage, 0);

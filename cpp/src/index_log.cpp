@@ -1,9 +1,5 @@
 #include "index_log.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -132,13 +128,11 @@ AppendLog::AppendLog(std::string path, std::size_t dim, std::uint64_t generation
     begin(new_header(dim, generation));
     return;
   }
-  file_ = open(path_.c_str(), O_RDWR | O_CLOEXEC);
-  if (file_ < 0) files::fail(path_, "Cannot open");
+  file_ = files::open(path_);
+  if (file_ == files::kNoFile) files::fail(path_, "Cannot open");
   try {
     take();
-    if (ftruncate(file_, static_cast<off_t>(size_)) != 0 || lseek(file_, static_cast<off_t>(size_), SEEK_SET) < 0) {
-      files::fail(path_, "Cannot shorten");
-    }
+    if (!files::cut(file_, size_)) files::fail(path_, "Cannot shorten");
   } catch (...) {
     files::close(file_);
     throw;
@@ -147,7 +141,7 @@ AppendLog::AppendLog(std::string path, std::size_t dim, std::uint64_t generation
 
 // Two writers would write over each other: the second is refused.
 void AppendLog::take() const {
-  if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+  if (!files::lock(file_)) {
     throw Error(ErrorCode::kIo, path_ + " is open for writing already; open the index with read_only=True.");
   }
 }
@@ -155,9 +149,8 @@ void AppendLog::take() const {
 // A new log takes the place of the old one whole, and is locked before anybody else can see it.
 template <class Header>
 void AppendLog::begin(const Header& header) {
-  const int old = open(path_.c_str(), O_RDWR | O_CLOEXEC);
-  const bool taken = old >= 0 && flock(old, LOCK_EX | LOCK_NB) != 0;
-  if (taken) {
+  const files::Handle old = files::open(path_);
+  if (old != files::kNoFile && !files::lock(old)) {
     files::close(old);
     throw Error(ErrorCode::kIo, path_ + " is open for writing already; open the index with read_only=True.");
   }
@@ -184,10 +177,10 @@ void AppendLog::append(const std::vector<std::uint8_t>& frame) {
   if (broken_) throw Error(ErrorCode::kIo, path_ + " could not be written before; open the index again.");
   try {
     files::write_all(file_, path_, frame.data(), frame.size());
-    if (sync_ && fdatasync(file_) != 0) files::fail(path_, "Cannot flush");
+    if (sync_) files::flush_data(file_, path_);
   } catch (...) {
     // Nothing of a record that was not acknowledged may stay in front of the next one.
-    broken_ = ftruncate(file_, static_cast<off_t>(size_)) != 0 || lseek(file_, static_cast<off_t>(size_), SEEK_SET) < 0;
+    broken_ = !files::cut(file_, size_);
     throw;
   }
   size_ += frame.size();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "files.hpp"
 #include "mastra/exact_search.hpp"
 
 namespace mastra {
@@ -43,7 +44,7 @@ class AppendLog {
   void append(const std::vector<std::uint8_t>& frame);
 
   std::string path_;
-  int file_ = -1;
+  files::Handle file_ = files::kNoFile;
   std::size_t size_ = 0;
   bool sync_ = true;
   bool broken_ = false;

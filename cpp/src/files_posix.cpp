@@ -1,6 +1,7 @@
 #include "files.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,11 @@
 #include "mastra/error.hpp"
 
 namespace mastra::files {
+namespace {
+
+int number(Handle file) noexcept { return static_cast<int>(file); }
+
+}  // namespace
 
 void fail(const std::string& path, const char* what) {
   const int code = errno;
@@ -20,16 +26,18 @@ void fail(const std::string& path, const char* what) {
 
 bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
-int create(const std::string& path) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+Handle create(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) fail(path, "Cannot create");
   return file;
 }
 
-void write_all(int file, const std::string& path, const void* data, std::size_t bytes) {
+Handle open(const std::string& path) noexcept { return ::open(path.c_str(), O_RDWR | O_CLOEXEC); }
+
+void write_all(Handle file, const std::string& path, const void* data, std::size_t bytes) {
   const auto* at = static_cast<const std::uint8_t*>(data);
   while (bytes > 0) {
-    const ssize_t wrote = write(file, at, bytes < (1U << 30U) ? bytes : 1U << 30U);
+    const ssize_t wrote = write(number(file), at, bytes < (1U << 30U) ? bytes : 1U << 30U);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) fail(path, "Cannot write");
     at += wrote;
@@ -37,12 +45,31 @@ void write_all(int file, const std::string& path, const void* data, std::size_t 
   }
 }
 
-void flush(int file, const std::string& path) {
-  if (fsync(file) != 0) fail(path, "Cannot flush");
+void flush(Handle file, const std::string& path) {
+#if defined(__APPLE__)
+  // fsync leaves it in the drive's own cache there. Not every file system knows the other.
+  if (fcntl(number(file), F_FULLFSYNC) == 0) return;
+#endif
+  if (fsync(number(file)) != 0) fail(path, "Cannot flush");
 }
 
-void close(int file) noexcept {
-  if (file >= 0) ::close(file);
+void flush_data(Handle file, const std::string& path) {
+#if defined(__APPLE__)
+  flush(file, path);
+#else
+  if (fdatasync(number(file)) != 0) fail(path, "Cannot flush");
+#endif
+}
+
+bool cut(Handle file, std::size_t bytes) noexcept {
+  const auto at = static_cast<off_t>(bytes);
+  return ftruncate(number(file), at) == 0 && lseek(number(file), at, SEEK_SET) == at;
+}
+
+bool lock(Handle file) noexcept { return flock(number(file), LOCK_EX | LOCK_NB) == 0; }
+
+void close(Handle file) noexcept {
+  if (file != kNoFile) ::close(number(file));
 }
 
 void rename(const std::string& from, const std::string& to) {
@@ -65,7 +92,7 @@ void remove(const std::string& path) noexcept { unlink(path.c_str()); }
 void flush_folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0) fail(folder, "Cannot open");
   const int done = fsync(file);
   ::close(file);
