@@ -264,6 +264,10 @@ class Agent:
             for child in self.agents.values() if isinstance(self.agents, Mapping) else self.agents or ():
                 if getattr(child, "services", services) is not services:
                     child.bind(services)
+        if not is_dynamic(self.workflows):
+            for one in self.workflows.values() if isinstance(self.workflows, Mapping) else self.workflows or ():
+                if getattr(one, "services", services) is not services:
+                    one.bind(services)
         return self
 
     def __repr__(self) -> str:

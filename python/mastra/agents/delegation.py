@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mastra.agents.waiting import CHILD
-from mastra.errors import BadDefinition, LimitReached, ToolFailed
+from mastra.agents.waiting import CHILD, WORKFLOW
+from mastra.errors import BadDefinition, InvalidInput, LimitReached, NotSuspended, ResumeClaimed, ToolFailed
 from mastra.runtime.signals import Suspend
 from mastra.tools.tool import Tool
 from mastra.types.chunks import Chunk
@@ -228,24 +228,73 @@ def workflow_tool(workflow: Any, key: str | None = None) -> Tool:
         raise BadDefinition(
             f"Workflow {name!r} has no description.", hint="Say in its description when an agent should run it."
         )
-    given = getattr(workflow, "input_schema", None)
+    given = getattr(workflow, "input", None)
     schema = None if given is None else Schema.of(given)
+    # A model's arguments are always an object: any other input is put under one name.
+    plain = schema is not None and schema.json_schema.get("type", "object") != "object"
 
     async def execute(arguments: Any, context: ToolContext) -> Any:
-        data = schema.dump(arguments) if schema is not None else arguments
-        run = await workflow.create_run(resource=context.resource_id)
-        parent: Run | None = context.run
-        if parent is not None and parent.emit is not None:
-            async with run.stream(data) as stream:
-                async for chunk in stream:
-                    await context.write(chunk)
-                result = await stream.result()
-        else:
-            result = await run.start(data)
+        answer = context.resume_data
+        run, carry = await (_start(arguments, context.resource_id) if answer is None else _go_on(answer))
+        try:
+            result = await _carried(run, carry, context)
+        except (NotSuspended, ResumeClaimed):
+            result = await run.wait()  # somebody answered the workflow itself
+        except InvalidInput as error:
+            if answer is None:
+                raise
+            # Nothing is lost by a wrong answer: the run goes on waiting, and says what was wrong.
+            raise Suspend({**_shown(answer[WORKFLOW]), "error": error.message}) from error
         if result.status == "success":
-            return {"result": to_json(result.result), "runId": getattr(run, "run_id", "")}
+            return {"result": to_json(result.result), "runId": run.run_id}
         if result.status == "suspended":
-            raise ToolFailed(f"Workflow {name} waits for somebody.", details={"runId": getattr(run, "run_id", "")})
-        raise ToolFailed(f"Workflow {name} ended as {result.status}: {result.error}")
+            raise Suspend(_shown(_waits(name, run.run_id, result)))
+        raise ToolFailed(f"Workflow {name} ended as {result.status}: {result.error}", run_id=context.run_id)
 
-    return Tool(f"workflow-{name}", description=description, input=schema, execute=execute)
+    async def _start(arguments: Any, resource: str | None) -> tuple[Any, Any]:
+        data = arguments["input"] if plain else arguments
+        run = await workflow.create_run(resource=resource)
+        return run, ("start", "stream", data, {})
+
+    async def _go_on(answer: Mapping[str, Any]) -> tuple[Any, Any]:
+        waits = answer[WORKFLOW]
+        run = await workflow.get_run(waits["runId"])
+        return run, ("resume", "resume_stream", answer["data"], {"step": waits["suspended"][0]})
+
+    shape = None if schema is None else schema.json_schema
+    if plain and shape is not None:
+        inner = {key: value for key, value in shape.items() if key not in ("$defs", "$schema")}
+        shape = {
+            "type": "object",
+            "properties": {"input": inner},
+            "required": ["input"],
+            "additionalProperties": False,
+            **({"$defs": shape["$defs"]} if "$defs" in shape else {}),
+        }
+    return Tool(f"workflow-{name}", description=description, input=shape, execute=execute)
+
+
+async def _carried(run: Any, carry: tuple[str, str, Any, dict[str, Any]], context: ToolContext) -> Any:
+    quiet, loud, data, options = carry
+    parent: Run | None = context.run
+    if parent is None or parent.emit is None:
+        return await getattr(run, quiet)(data, **options)
+    async with getattr(run, loud)(data, **options) as stream:
+        async for chunk in stream:
+            await context.write(chunk)
+        return await stream.result()
+
+
+def _waits(name: str, run_id: str, result: Any) -> dict[str, Any]:
+    return {
+        "workflow": name,
+        "runId": run_id,
+        "suspended": result.suspended,
+        "suspendPayload": to_json(result.suspend_payload),
+    }
+
+
+def _shown(waits: dict[str, Any]) -> dict[str, Any]:
+    """What is announced: the payload of the step that is answered first, and where the workflow stands."""
+    payload = waits["suspendPayload"].get(waits["suspended"][0][0])
+    return {**(payload if isinstance(payload, dict) else {}), WORKFLOW: waits}

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.delegation import agent_tool, workflow_tool
-from mastra.errors import InvalidInput, LimitReached, OutputInvalid
+from mastra.errors import InvalidInput, LimitReached, OutputInvalid, ToolFailed
 from mastra.runtime.limits import Budget
+from mastra.runtime.signals import Suspend
 from mastra.tools.call import run_tool
 from mastra.tools.context import ToolContext
 from mastra.tools.tool import as_tools
@@ -149,7 +150,16 @@ class Network:
             given = ToolContext(
                 run_id=inner, tool_call_id=inner, tool_name=name, request_context=context, services=self.agent.services
             )
-            made = to_json(await run_tool(tool, arguments, given))
+            if kind == "workflow" and not isinstance(arguments, dict):
+                arguments = {"input": arguments}
+            try:
+                made = to_json(await run_tool(tool, arguments, given))
+            except Suspend as waits:
+                raise ToolFailed(
+                    f"The {kind} {name} waits for somebody, which a network cannot.",
+                    run_id=self.run_id,
+                    hint="Give it to an agent as a tool: its run waits and goes on.",
+                ) from waits
             text = made if isinstance(made, str) else dumps(made)
         end = {
             "task": self.task,

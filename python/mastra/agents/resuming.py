@@ -8,7 +8,7 @@ from mastra.agents.calls import Outcome, digest, resume_call, settle_call
 from mastra.agents.loop import build_prompt, record, suspend_run
 from mastra.agents.payloads import remember_wire
 from mastra.agents.run import Run, Step
-from mastra.agents.waiting import CHILD, RUNS, storage_of
+from mastra.agents.waiting import CHILD, RUNS, WORKFLOW, storage_of
 from mastra.errors import ApprovalInvalid, Conflict, InvalidInput, near_miss
 from mastra.runtime.request_context import RequestContext
 from mastra.types.ids import new_id
@@ -116,8 +116,8 @@ def _check_data(agent: Agent, entry: Mapping[str, Any], answer: Mapping[str, Any
             raise InvalidInput("This call waits for an approval.", hint='Answer {"approved": true} or false.')
         return
     waits = entry["payload"].get("suspendPayload")
-    if isinstance(waits, dict) and CHILD in waits:
-        return  # the sub-agent checks what is for its own tool
+    if isinstance(waits, dict) and (CHILD in waits or WORKFLOW in waits):
+        return  # the sub-agent or the workflow checks what is for its own tool or step
     plan = agent._plan  # noqa: SLF001 - the compiled tools of the same package
     tool = None if plan is None else plan.tools.get(entry["payload"]["toolName"])
     if tool is not None and tool.resume_schema is not None:
@@ -225,6 +225,8 @@ async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any])
 def _given(entry: Mapping[str, Any], asked: str, answer: Mapping[str, Any]) -> Any:
     """What the waiting tool receives: the data, or for a sub-agent which of its calls is answered how."""
     waits = entry["payload"].get("suspendPayload")
+    if isinstance(waits, dict) and WORKFLOW in waits:
+        return {WORKFLOW: waits[WORKFLOW], "data": to_json(answer.get("data"))}
     child = waits.get(CHILD) if isinstance(waits, dict) else None
     if child is None:
         return to_json(answer.get("data"))

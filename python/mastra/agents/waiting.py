@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RUNS = Table("agent_runs", ("agentId", "status", "threadId", "resourceId", "suspendedAt"))
 # The key under which a child's suspension is kept in its parent's.
 CHILD = "subAgent"
+# The same for a workflow that an agent called.
+WORKFLOW = "subWorkflow"
 # Options that are data and hold for the rest of the run; callbacks are given again by whoever resumes.
 _KEPT_OPTIONS = ("max_steps", "tool_choice", "active_tools", "require_tool_approval", "instructions", "system",
                  "model", "tool_call_concurrency", "read_only", "client_tools")  # fmt: skip

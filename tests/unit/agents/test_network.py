@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from mastra import Agent, tool
-from mastra.errors import LimitReached, OutputInvalid
+from mastra import Agent, ToolContext, tool
+from mastra.errors import LimitReached, OutputInvalid, ToolFailed
 from mastra.providers.scripted import ScriptedModel
 
 
@@ -64,3 +64,14 @@ async def test_a_network_that_never_completes_is_stopped():
 async def test_a_router_that_answers_nonsense_is_an_error(line):
     with pytest.raises(OutputInvalid):
         await network(line).network("go").result()
+
+
+async def test_a_network_says_that_it_cannot_wait():
+    @tool
+    async def ask(context: ToolContext) -> str:
+        """Ask a person."""
+        context.suspend({"question": "?"})
+
+    boss = Agent("boss", model=ScriptedModel([route("tool", "ask", "{}")]), tools=[ask])
+    with pytest.raises(ToolFailed, match="waits for somebody"):
+        await boss.network("go").result()
