@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from mastra.errors import InvalidInput, near_miss
@@ -162,6 +163,8 @@ def _check_seconds(name: str, value: Any) -> None:
 
 _KNOWN = frozenset(RunOptions._fields)
 
+_TEXT_SETTINGS = frozenset({"service_tier", "reasoning_effort"})
+_WHOLE_SETTINGS = frozenset({"max_output_tokens", "top_k", "seed", "max_retries"})
 _SETTINGS = {
     "temperature": "temperature",
     "maxOutputTokens": "max_output_tokens",
@@ -193,13 +196,42 @@ def read_settings(given: ModelSettings | Mapping[str, Any] | None) -> ModelSetti
         name = key if key in _SETTING_NAMES else _SETTINGS.get(key)
         if key == "timeout":
             total = value.get("totalMs") if isinstance(value, Mapping) else value
+            _check_setting("timeout_s", total)
             name, value = "timeout_s", None if total is None else total / 1000  # noqa: PLW2901 - another unit
         if name is None:
             raise InvalidInput(f"There is no model setting {key!r}.", hint=near_miss(key, _SETTING_NAMES))
-        if name == "stop_sequences":
-            value = (value,) if isinstance(value, str) else tuple(value or ())  # noqa: PLW2901 - one shape
-        values[name] = value  # pyright: ignore[reportArgumentType]  # mypy reads it right
+        if name == "stop_sequences" and (isinstance(value, str) or value is None):
+            value = () if value is None else (value,)  # noqa: PLW2901 - one shape
+        _check_setting(name, value)
+        if name == "headers" and value is None:
+            continue
+        values[name] = tuple(value) if name == "stop_sequences" else value  # pyright: ignore[reportArgumentType]  # mypy reads it right
     return ModelSettings(**values)
+
+
+def _check_setting(name: str, value: Any) -> None:
+    """What goes to a provider has the type that every provider expects; values of headers are never shown."""
+    if value is None:
+        return
+    if name == "headers":
+        fits = isinstance(value, Mapping) and all(
+            isinstance(part, str) and part.isprintable() for pair in value.items() for part in pair
+        )
+        kind = "a mapping of printable texts"
+    elif name == "stop_sequences":
+        fits = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
+        kind = "a text or a list of texts"
+    elif name in _TEXT_SETTINGS:
+        fits, kind = isinstance(value, str), "a text"
+    elif name == "parallel_tool_calls":
+        fits, kind = isinstance(value, bool), "true or false"
+    elif name in _WHOLE_SETTINGS:
+        fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    else:
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        kind = "a number"
+    if not fits:
+        raise InvalidInput(f"The model setting {name!r} must be {kind}.")
 
 
 def read_choice(given: Any) -> str:

@@ -55,3 +55,36 @@ def test_options_are_read_or_refused_with_a_typed_error(options):
 def test_a_tool_choice_may_be_written_as_the_wire_does(choice, read, named):
     assert read_choice(choice) == read
     assert is_named_choice(read) is named
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", "hot"),
+        ("temperature", float("nan")),
+        ("temperature", True),
+        ("maxOutputTokens", 1.5),
+        ("seed", "7"),
+        ("stopSequences", [1]),
+        ("stopSequences", {"a": 1}),
+        ("headers", {"x-a": "b\r\nevil: 1"}),
+        ("headers", {"x-a": 1}),
+        ("headers", ["x-a"]),
+        ("timeout", "soon"),
+        ("timeout", {"totalMs": "soon"}),
+    ],
+)
+def test_a_model_setting_of_the_wrong_kind_is_refused(name, value):
+    with pytest.raises(InvalidInput) as caught:
+        read_settings({name: value})
+    assert "evil" not in str(caught.value)
+
+
+def test_model_settings_of_the_right_kind_are_taken():
+    settings = read_settings({
+        "temperature": 1, "topP": 0.5, "maxOutputTokens": 10, "stopSequences": "end", "seed": None,
+        "headers": {"x-a": "b"}, "timeout": {"totalMs": 1500},
+    })  # fmt: skip
+    assert settings is not None
+    assert (settings.temperature, settings.top_p, settings.max_output_tokens) == (1, 0.5, 10)
+    assert (settings.stop_sequences, settings.headers, settings.timeout_s) == (("end",), {"x-a": "b"}, 1.5)
