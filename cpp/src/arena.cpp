@@ -66,11 +66,15 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   std::swap(row_bytes_, other.row_bytes_);
   std::swap(capacity_, other.capacity_);
   std::swap(bytes_, other.bytes_);
+  std::swap(category_, other.category_);
   return *this;
 }
 
 void Arena::release() noexcept {
-  if (bytes_ != 0) give_back(data_, bytes_);
+  if (bytes_ != 0) {
+    give_back(data_, bytes_);
+    count_memory(category_, -static_cast<std::int64_t>(bytes_));
+  }
   data_ = nullptr;
   bytes_ = capacity_ = 0;
 }
@@ -92,6 +96,7 @@ void Arena::grow(std::size_t rows) {
   release();
   data_ = fresh;
   bytes_ = bytes;
+  count_memory(category_, static_cast<std::int64_t>(bytes));
   capacity_ = bytes / row_bytes_;
 }
 

@@ -9,12 +9,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mastra/memory.hpp"
+
 namespace mastra {
 
 class Arena {
  public:
   Arena() = default;
-  explicit Arena(std::size_t row_bytes) noexcept : row_bytes_(row_bytes) {}
+  explicit Arena(std::size_t row_bytes, MemoryCategory category = MemoryCategory::kOther) noexcept
+      : row_bytes_(row_bytes), category_(category) {}
   ~Arena();
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;
@@ -41,7 +44,8 @@ class Arena {
   std::uint8_t* data_ = nullptr;
   std::size_t row_bytes_ = 0;
   std::size_t capacity_ = 0;
-  std::size_t bytes_ = 0;  // mapped by us; 0 when borrowed
+  std::size_t bytes_ = 0;  // mapped by us, and counted; 0 when borrowed
+  MemoryCategory category_ = MemoryCategory::kOther;
 };
 
 }  // namespace mastra

@@ -39,16 +39,18 @@ Columns::Columns(std::size_t dim, Metric metric_, Storage storage_)
                                                     : Residual::kNone),
       raw_width(dim) {
   const std::size_t blocks = (dim + 127) / 128;
-  codes = Arena(blocks * 64);
-  residuals = Arena(residual_kind == Residual::kEight ? blocks * 128
-                    : residual_kind == Residual::kFour ? blocks * 64
-                                                       : 0);
-  scales = Arena(residual_kind == Residual::kNone ? 0 : sizeof(float));
-  extra = Arena(sizeof(float));
-  norms = Arena(sizeof(float));
-  ids = Arena(sizeof(std::uint64_t));
-  links = Arena(kDegree * sizeof(std::uint32_t));
-  raw = Arena(storage == Storage::kF32 ? dim * sizeof(float) : storage == Storage::kF16 ? dim * 2 : 0);
+  constexpr MemoryCategory kCodes = MemoryCategory::kCodes;
+  codes = Arena(blocks * 64, kCodes);
+  const std::size_t residual_bytes = residual_kind == Residual::kEight  ? blocks * 128
+                                     : residual_kind == Residual::kFour ? blocks * 64
+                                                                        : 0;
+  residuals = Arena(residual_bytes, kCodes);
+  scales = Arena(residual_kind == Residual::kNone ? 0 : sizeof(float), kCodes);
+  extra = Arena(sizeof(float), kCodes);
+  norms = Arena(sizeof(float), kCodes);
+  ids = Arena(sizeof(std::uint64_t), MemoryCategory::kOther);
+  links = Arena(kDegree * sizeof(std::uint32_t), MemoryCategory::kLinks);
+  raw = Arena(storage == Storage::kF32 ? dim * sizeof(float) : storage == Storage::kF16 ? dim * 2 : 0, kCodes);
   dead = Arena(sizeof(std::uint64_t));
 }
 

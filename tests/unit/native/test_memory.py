@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from mastra.errors import NativeInvalidArgument
+from mastra.native.index import VectorIndex
 from mastra.native.memory import MemoryMonitor, memory_counts, memory_limits, process_memory, reset_memory_peaks
 from mastra.native.pool import ObjectPool
 
@@ -43,6 +44,27 @@ def test_every_category_is_counted_and_a_closed_part_gives_its_bytes_back():
     assert after["peak"] >= during["live"]
     reset_memory_peaks()
     assert memory_counts()["pool"]["peak"] == after["live"]
+
+
+@pytest.mark.parametrize("storage", ["default", "compact", "f16", "f32"])
+def test_an_index_counts_its_rows_and_gives_every_byte_back(storage, tmp_path):
+    np = pytest.importorskip("numpy")
+    rows = np.random.default_rng(1).normal(size=(3000, 64)).astype(np.float32)
+    before = {name: use["live"] for name, use in memory_counts().items()}
+    index = VectorIndex(64, storage=storage)
+    index.add(rows)
+    during = memory_counts()
+    assert during["codes"]["live"] >= before["codes"] + 3000 * 32
+    assert during["links"]["live"] >= before["links"] + 3000 * 32 * 4
+    assert during["other"]["live"] >= before["other"] + 3000 * 8
+    index.remove(np.arange(1000))
+    index.optimize()
+    index.save(str(tmp_path / "rows.index"))
+    opened = VectorIndex.open(str(tmp_path / "rows.index"), read_only=True)
+    # What is mapped from the file belongs to the system's page cache: it is not counted.
+    assert memory_counts()["codes"]["live"] < during["codes"]["live"] + 3000 * 32
+    del index, opened
+    assert {name: use["live"] for name, use in memory_counts().items()} == before
 
 
 def test_the_process_is_as_large_as_it_says():
