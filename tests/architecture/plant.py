@@ -32,6 +32,8 @@ class Plant:
 
 
 LONG_FUNCTION = "\n\ndef planted() -> None:\n    '''Too long.'''\n" + "    print()\n" * 90
+CPP = '#include <thread>\n\n#include "check.hpp"\n\nTEST(planted) {{\n  {body}\n}}\n\nTEST_MAIN()\n'
+RACE = "int shared = 0; std::thread other([&shared] { ++shared; }); ++shared; other.join(); CHECK(shared > 0);"
 PLANTS = [
     Plant("ruff", f"{PACKAGE}/registry.py", "\nimport os\n", ("ruff", "check", "."), "E402"),
     Plant("ruff format", f"{PACKAGE}/registry.py", "\nPLANTED  =  1\n", ("ruff", "format", "--check", "."),
@@ -75,6 +77,10 @@ PLANTS = [
           "test_python_fence_runs"),
     Plant("docs: a fence that escapes", "docs/errors.md", "\n```py\nx\n```\n", (*PYTEST, "tests/docs"),
           "test_no_fence_escapes"),
+    Plant("C++ tests", "cpp/tests/test_planted.cpp", CPP.format(body="CHECK(1 == 2);"),
+          ("nox", "-s", "cpp", "--", "dev"), "failed: 1 == 2"),
+    Plant("C++: a data race", "cpp/tests/test_planted.cpp", CPP.format(body=RACE), ("nox", "-s", "cpp", "--", "tsan"),
+          "ThreadSanitizer: data race"),
     Plant("stubs of the core", f"{PACKAGE}/_core.pyi", "\ndef planted() -> None: ...\n", GUARD, "test_stubs"),
 ]  # fmt: skip
 
@@ -87,7 +93,7 @@ def try_one(plant: Plant) -> str:
     try:
         file.write_bytes(((text.replace(plant.without, "| x |") if plant.without else text) + plant.text).encode())
         command = [sys.executable, "-m", *plant.command]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
     finally:
         if before is None:
             file.unlink()
