@@ -15,6 +15,7 @@ from mastra.types.times import from_wire, to_wire
 
 Row = dict[str, Any]
 MAX_NEIGHBOURS = 200
+_NEIGHBOURS = ("withPreviousMessages", "withNextMessages")
 
 
 class MessagePage(NamedTuple):
@@ -148,7 +149,7 @@ class MessageLog:
         return MessagePage([Message.from_wire(row) for row in rows], total, page, per_page, more)
 
     async def _included(self, owner: str, include: Sequence[Mapping[str, Any]]) -> list[Row]:
-        wanted = {str(item["id"]): item for item in include}
+        wanted = {item["id"]: item for item in map(_checked, include)}
         found = await self.get_many(list(wanted)) if wanted else {}
         rows: list[Row] = []
         for message_id, row in found.items():
@@ -156,6 +157,18 @@ class MessageLog:
             if row["resourceId"] != owner:
                 continue
             item = wanted[message_id]
-            before, after = item.get("withPreviousMessages", 0), item.get("withNextMessages", 0)
-            rows += await self.around(row, int(before), int(after))
+            rows += await self.around(row, item.get("withPreviousMessages") or 0, item.get("withNextMessages") or 0)
         return rows
+
+
+def _checked(item: Any) -> Mapping[str, Any]:
+    """An included message: its id and how many neighbours come with it."""
+    counts = [item.get(name) or 0 for name in _NEIGHBOURS] if isinstance(item, Mapping) else []
+    fits = all(type(count) is int and count >= 0 for count in counts)
+    if not counts or not fits or not isinstance(item.get("id"), str):
+        raise InvalidInput(
+            "An included message names its id and how many neighbours come with it.",
+            hint="Use {id, withPreviousMessages, withNextMessages}.",
+        )
+    checked: Mapping[str, Any] = item
+    return checked
