@@ -93,7 +93,7 @@ class Memory(Conversations):
         if concurrency not in {None, "queue", "reject", "interrupt", "fork"}:
             raise BadDefinition(f"{concurrency!r} is not a policy.", hint="Use queue, reject, interrupt or fork.")
         # What agents do when a thread is asked twice at once; None: they do not look.
-        self.concurrency = concurrency
+        self.concurrency: Policy | None = concurrency
         self._turns: Turns | None = None
         self._observational = observational
         self._observer: Observer | None = None
