@@ -86,14 +86,14 @@ async def _timed(run: Run) -> RunResult:
 
 async def _guarded(run: Run) -> None:
     """The run with every error turned into an end that the listener can read."""
-    policy = None if run.thread_id is None or run.options.read_only else getattr(run.plan.memory, "concurrency", None)
     try:
-        if policy is None:
-            await _walk(run)
+        if run.resume is None:
+            await _in_turn(run)
         else:
-            from mastra.agents.turns import walk_in_turn  # noqa: PLC0415 - only memories with a policy need it
+            from mastra.agents.claims import held  # noqa: PLC0415 - only resumed runs need it
 
-            await walk_in_turn(run, policy, _walk)
+            async with held(run):
+                await _in_turn(run)
     except Tripwire as wire:
         _trip(run, wire)
     except MastraError as error:
@@ -105,6 +105,16 @@ async def _guarded(run: Run) -> None:
         failure = RunError(f"{type(error).__name__}: {error}", run_id=run.run_id)
         failure.__cause__ = error
         _fail(run, failure)
+
+
+async def _in_turn(run: Run) -> None:
+    policy = None if run.thread_id is None or run.options.read_only else getattr(run.plan.memory, "concurrency", None)
+    if policy is None:
+        await _walk(run)
+        return
+    from mastra.agents.turns import walk_in_turn  # noqa: PLC0415 - only memories with a policy need it
+
+    await walk_in_turn(run, policy, _walk)
 
 
 async def _walk(run: Run) -> None:
@@ -488,6 +498,7 @@ def _fail(run: Run, error: MastraError) -> None:
         error.run_id = run.run_id
     run.error = error
     run.finish_reason = "error"
+    _forget_soon(run)
     _keep_broken_step(run)
     if run.push is not None:
         run.push(error_chunk(run, error))
@@ -502,6 +513,14 @@ def _fail(run: Run, error: MastraError) -> None:
         run.push(finish_chunk(run, step))
     if run.options.on_error is not None:
         run.services.background.spawn(tell(run, "on_error", run.options.on_error, error), f"on_error {run.run_id}")
+
+
+def _forget_soon(run: Run) -> None:
+    """A resumed run that has failed waits for nobody any more."""
+    if run.resumed:
+        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
+
+        run.services.background.spawn(forget_suspension(run), f"forget run {run.run_id}")
 
 
 def _keep_broken_step(run: Run, *, quietly: bool = False) -> None:
@@ -525,6 +544,7 @@ def _trip(run: Run, wire: Tripwire) -> None:
     }
     run.tripwire = {"reason": wire.message, **payload}
     run.finish_reason = "tripwire"
+    _forget_soon(run)
     if run.push is not None:
         run.push(Chunk("tripwire", run.tripwire, run.run_id, path=run.path))
 

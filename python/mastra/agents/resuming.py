@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.calls import Outcome, digest, resume_call, settle_call
+from mastra.agents.claims import claim_run, note
 from mastra.agents.loop import build_prompt, record, suspend_run
 from mastra.agents.payloads import remember_wire
 from mastra.agents.run import Run, Step
-from mastra.agents.waiting import CHILD, RUNS, WORKFLOW, storage_of
-from mastra.errors import ApprovalInvalid, Conflict, InvalidInput, near_miss
+from mastra.agents.waiting import CHILD, RUNS, WORKFLOW, is_held, storage_of
+from mastra.errors import ApprovalInvalid, InvalidInput, ToolFailed, near_miss
 from mastra.runtime.request_context import RequestContext
 from mastra.types.ids import new_id
 from mastra.types.message_prompt import assistant_prompt
 from mastra.types.messages import Message
 from mastra.types.model import ResponseStart, ToolCall
-from mastra.types.records import Expect, Put
 from mastra.types.schema import to_json
 from mastra.types.times import from_wire
 from mastra.types.usage import Usage
@@ -47,21 +47,22 @@ async def load_run(
             hint="It was answered already, or never suspended.",
         )
     _check_owner(row, options)
+    if row["status"] == "running" and await is_held(agent.services, storage, run_id):
+        raise ApprovalInvalid(
+            f"Run {run_id} was answered and is at work.",
+            run_id=run_id,
+            hint="Another process may take it up when this one gives no sign of life.",
+        )
     call_id = _which(row, tool_call_id, answer)
     if tool_call_id is not None and tool_call_id != call_id:
         answer = {**answer, "call_id": tool_call_id}
     entry = row["pending"][call_id]
     _check_entry(agent, row, call_id, entry)
     _check_data(agent, entry, answer)
-    left = {key: value for key, value in row["pending"].items() if key != call_id}
-    claimed = {**row, "status": "running", "version": row["version"] + 1, "pending": left}
-    try:
-        await storage.write([Expect(RUNS, run_id, {"version": row["version"]}), Put(RUNS, run_id, claimed)])
-    except Conflict as error:
-        raise ApprovalInvalid(
-            f"Another caller answered run {run_id} first.", run_id=run_id, hint="List the suspended runs again."
-        ) from error
-    return await _restore(agent, row, claimed["version"], call_id, answer, options, emit)
+    holder = await claim_run(agent.services, storage, row)
+    run = await _restore(agent, row, row["version"] + 1, call_id, answer, options, emit)
+    run.state["suspension"]["holder"] = holder
+    return run
 
 
 def _check_owner(row: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -97,7 +98,12 @@ def _which(row: Mapping[str, Any], tool_call_id: str | None, answer: Mapping[str
 
 
 def _check_entry(agent: Agent, row: Mapping[str, Any], call_id: str, entry: Mapping[str, Any]) -> None:
-    if entry["expiresAt"] is not None and agent.services.clock.now() >= from_wire(entry["expiresAt"]):
+    # What was begun was answered in time.
+    if (
+        "started" not in entry
+        and entry["expiresAt"] is not None
+        and agent.services.clock.now() >= from_wire(entry["expiresAt"])
+    ):
         raise ApprovalInvalid(f"The request for call {call_id} expired at {entry['expiresAt']}.", run_id=row["runId"])
     call = next(call for call in row["step"]["calls"] if call["call_id"] == call_id)
     if digest(call["arguments"]) != entry["digest"]:
@@ -199,15 +205,29 @@ async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any])
     if approval and "data" in answer:
         answer = answer["data"]
     part = next(part for part in step.parts if part.get("toolInvocation", {}).get("toolCallId") == call_id)
-    if approval and not answer["approved"]:
+    if "settled" in entry:
+        outcome = _settled(run, call, entry["settled"], part["toolInvocation"])
+        settle_call(run, step, outcome)
+    elif entry.get("started") and not _may_repeat(run, call, entry):
+        outcome = Outcome(call, run.plan.tools.get(call.name), "failed")
+        outcome.error = ToolFailed(
+            "The process that ran this call stopped before it had a result. The call may have had its effect; "
+            "it was not run again.",
+            run_id=run.run_id,
+        )
+        settle_call(run, step, outcome)
+    elif approval and not answer["approved"]:
         outcome = Outcome(call, run.plan.tools.get(call.name), "denied")
         outcome.approval = {"id": call_id, "approved": False, "reason": answer.get("reason") or NOT_APPROVED}
         settle_call(run, step, outcome)
     else:
         given = None if approval else _given(entry, call_id, answer)
+        await note(run, call_id, started=True)
         outcome = await resume_call(run, step, call, given)
         if approval:
             part["toolInvocation"]["approval"] = {"id": call_id, "approved": True}
+    if not outcome.waits and "settled" not in entry:
+        await note(run, call_id, settled=outcome.status)
     waiting = [_waiting(run, step, other) for other in run.pending]
     if outcome.waits:
         waiting.append(outcome)
@@ -220,6 +240,25 @@ async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any])
     run.responses[-1].extra["metadata"] = {**metadata, "mastra": {"responseBoundary": True}}
     await record(run)
     return True
+
+
+def _may_repeat(run: Run, call: ToolCall, entry: Mapping[str, Any]) -> bool:
+    """Whether a call that was begun may be run again: it says so, or what it calls keeps count itself."""
+    waits = entry["payload"].get("suspendPayload")
+    if isinstance(waits, dict) and (CHILD in waits or WORKFLOW in waits):
+        return True
+    tool = run.plan.tools.get(call.name)
+    return tool is not None and tool.idempotent
+
+
+def _settled(run: Run, call: ToolCall, status: str, invocation: Mapping[str, Any]) -> Outcome:
+    """The outcome of a call that was over when the process stopped."""
+    outcome = Outcome(call, run.plan.tools.get(call.name), status)
+    outcome.result = outcome.model_output = invocation.get("result")
+    outcome.approval = invocation.get("approval")
+    if status == "failed":
+        outcome.error = ToolFailed(str(outcome.result), run_id=run.run_id)
+    return outcome
 
 
 def _given(entry: Mapping[str, Any], asked: str, answer: Mapping[str, Any]) -> Any:

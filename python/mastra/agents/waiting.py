@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.calls import digest
-from mastra.errors import InvalidInput
+from mastra.errors import Conflict, InvalidInput
 from mastra.registry import open_url
 from mastra.types.records import Delete, Expect, Order, Put, Table
-from mastra.types.times import to_wire
+from mastra.types.times import from_wire, to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from mastra.runtime.services import Services
     from mastra.types.usage import Usage
 
+log = logging.getLogger("mastra.agents")
 RUNS = Table("agent_runs", ("agentId", "status", "threadId", "resourceId", "suspendedAt"))
+# Who is at work on a run that was answered, and until when without a sign of life.
+CLAIMS = Table("agent_claims")
 # The key under which a child's suspension is kept in its parent's.
 CHILD = "subAgent"
 # The same for a workflow that an agent called.
@@ -74,7 +78,7 @@ async def store_suspension(run: Run, step: Step, outcomes: list[Outcome]) -> Non
     row = _row(run, step, to_wire(now), version + 1)
     guard = Expect(RUNS, run.run_id) if version == 0 else Expect(RUNS, run.run_id, {"version": version})
     await storage.write([guard, Put(RUNS, run.run_id, row)])
-    run.state["suspension"] = {"version": version + 1}
+    run.state["suspension"] = {**run.state.get("suspension", {}), "version": version + 1}
 
 
 def _row(run: Run, step: Step, now: str, version: int) -> dict[str, Any]:
@@ -129,7 +133,11 @@ def _is_data(value: Any) -> bool:
 async def forget_suspension(run: Run) -> None:
     """The run has ended: nothing waits any more."""
     storage = await storage_of(run.services)
-    await storage.write([Delete(RUNS, run.run_id)])
+    mine = Expect(RUNS, run.run_id, {"version": run.state["suspension"]["version"]})
+    try:
+        await storage.write([mine, Delete(RUNS, run.run_id), Delete(CLAIMS, run.run_id)])
+    except Conflict:
+        log.warning("run %s was taken up by another process, which will end it", run.run_id)
 
 
 # ---------------------------------------------------------------- listing
@@ -142,6 +150,7 @@ async def list_suspended(
     if page < 0 or per_page < 1:
         raise InvalidInput("page is zero or more and per_page at least one.")
     storage = await storage_of(agent.services)
+    await _free_abandoned(agent, storage)
     where: dict[str, Any] = {"agentId": agent.id, "status": "suspended"}
     if thread is not None:
         where["threadId"] = thread
@@ -162,6 +171,27 @@ async def list_suspended(
         for _, row in found.records[page * per_page :]
     ]
     return {"runs": runs, "total": total}
+
+
+async def is_held(services: Services, storage: Storage, run_id: str) -> bool:
+    """Whether a process is at work on the run."""
+    claim = await storage.get(CLAIMS, run_id)
+    return claim is not None and services.clock.now() < from_wire(claim["until"])
+
+
+async def _free_abandoned(agent: Agent, storage: Storage) -> None:
+    """Runs whose holder died wait again, with what is known of the call that was answered."""
+    found = await storage.scan(RUNS, {"agentId": agent.id, "status": "running"}, limit=1000)
+    for run_id, row in found.records:
+        if await is_held(agent.services, storage, run_id):
+            continue
+        freed = {**row, "status": "suspended", "version": row["version"] + 1}
+        try:
+            await storage.write(
+                [Expect(RUNS, run_id, {"version": row["version"]}), Put(RUNS, run_id, freed), Delete(CLAIMS, run_id)]
+            )
+        except Conflict:
+            continue  # somebody took it up meanwhile
 
 
 def _listed(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Tool:
     is sent.
     """
 
-    __slots__ = ("_parameters", "blocking", "description", "execute", "hooks", "id", "metadata",
+    __slots__ = ("_parameters", "blocking", "description", "execute", "hooks", "id", "idempotent", "metadata",
                  "output", "provider_options", "require_approval", "resume_schema", "retries", "sequential", "spec",
                  "strict", "suspend_schema", "timeout_s", "to_model_output", "version", "wants_context")  # fmt: skip
 
@@ -49,6 +49,7 @@ class Tool:
         timeout_s: float | None = None,
         retries: int = 0,
         sequential: bool = False,
+        idempotent: bool = False,
         strict: bool = False,
         provider_options: ProviderOptions | None = None,
         hooks: Mapping[str, Callable[..., Any]] | None = None,
@@ -63,6 +64,8 @@ class Tool:
         self.retries = retries
         # Never beside another call of the same step.
         self.sequential = sequential
+        # Twice has the effect of once: it may be run again when a process died while it ran.
+        self.idempotent = idempotent
         self.strict = strict
         self.provider_options = provider_options
         self.hooks = dict(hooks or {})

@@ -1,0 +1,84 @@
+"""Who answered an approval is killed on the way: another process takes the run up, the tool runs at most once."""
+
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.flows.approving import clerk
+
+from mastra.agents.claims import LEASE_S
+from mastra.errors import ApprovalInvalid
+from mastra.runtime.clock import SystemClock
+
+SCRIPT = Path(__file__).with_name("approving.py")
+
+
+class Later(SystemClock):
+    """A clock that is ahead by more than a claim holds."""
+
+    ahead = timedelta(seconds=LEASE_S + 1)
+
+    def now(self):
+        return super().now() + self.ahead
+
+
+def killed(folder, where):
+    for name in ("ask", where):
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT), str(folder), name], capture_output=True, text=True, timeout=60, check=False
+        )
+        expected = 0 if name == "ask" else -signal.SIGKILL
+        assert done.returncode == expected, done.stdout + done.stderr
+
+
+def ran(folder):
+    file = folder / "ran"
+    return file.read_text().split() if file.exists() else []
+
+
+async def taken_up(folder, **options):
+    agent = clerk(folder, ["over"], clock=Later(), **options)
+    listed = await agent.list_suspended()
+    result = await agent.approve("r", "c").result()
+    left = await agent.list_suspended()
+    await agent.services.storage.close()
+    return listed["total"], result, left["total"]
+
+
+@pytest.mark.parametrize(
+    ("where", "idempotent", "runs", "heard"),
+    [
+        ("claim", False, ["1"], "deleted 1"),
+        ("tool", False, ["1"], "may have had its effect"),
+        ("tool", True, ["1", "1"], "deleted 1"),
+        ("model", False, ["1"], "deleted 1"),
+        ("model", True, ["1"], "deleted 1"),
+    ],
+)
+async def test_another_process_takes_the_run_up(tmp_path, where, idempotent, runs, heard):
+    killed(tmp_path, where)
+    listed, result, left = await taken_up(tmp_path, idempotent=idempotent)
+    assert (result.text, listed, left) == ("over", 1, 0)
+    assert ran(tmp_path) == runs
+    assert heard in result.tool_results[0]["result"]
+
+
+async def test_before_its_claim_has_lapsed_nobody_takes_it(tmp_path):
+    killed(tmp_path, "tool")
+    agent = clerk(tmp_path, ["over"])
+    with pytest.raises(ApprovalInvalid, match="at work"):
+        await agent.approve("r", "c").result()
+    assert (await agent.list_suspended())["total"] == 0
+    assert ran(tmp_path) == ["1"]
+    await agent.services.storage.close()
+
+
+async def test_a_call_that_was_begun_cannot_be_declined_as_if_it_had_not(tmp_path):
+    killed(tmp_path, "tool")
+    agent = clerk(tmp_path, ["over"], clock=Later())
+    result = await agent.decline("r", "c", "no").result()
+    assert "may have had its effect" in result.tool_results[0]["result"]
+    await agent.services.storage.close()
