@@ -178,8 +178,12 @@ class MySqlStorage(SqlStorage):
             await connection.begin()
             try:
                 yield session
-            except BaseException:
+            except Exception:
                 await connection.rollback()
+                raise
+            except BaseException:
+                # Cancelled: the server may still be answering, and a closed connection rolls back by itself.
+                connection.close()
                 raise
             await connection.commit()
 
