@@ -16,6 +16,8 @@ from mastra.errors import StorageUnavailable
 Job: TypeAlias = Callable[[apsw.Connection], Any]
 
 MAX_GROUP = 512
+# How long the thread waits, after a group, for those who got their answers to write again.
+GATHER_S = 0.002
 
 
 class _Entry(NamedTuple):
@@ -55,8 +57,11 @@ class Writer:
         with self._lock:
             if self._closed:
                 raise StorageUnavailable("The storage is closed.", retryable=False, adapter="sqlite")
+            idle = not self._waiting
             self._waiting.append(_Entry(job, future, loop, alone))
-        self._wake.release()
+        if idle:
+            # Whoever came first has woken the thread already; it takes all that wait at once.
+            self._wake.release()
         return await future
 
     async def stop(self) -> None:
@@ -120,8 +125,12 @@ class Writer:
             if translated is not None and translated is not failure:
                 translated.__cause__ = failure
             by_loop.setdefault(entry.loop, []).append((entry.future, value, translated))
+        heard = threading.Event() if len(group) > 1 else None
         for loop, answers in by_loop.items():
-            _settle(loop, answers)
+            _settle(loop, answers, heard)
+        if heard is not None:
+            # Writers that go in step share a sync: without this they fall into two groups that wait for each other.
+            heard.wait(GATHER_S)
 
     def _one(self, connection: apsw.Connection, entry: _Entry, *, shared: bool) -> tuple[Any, BaseException | None]:
         if shared:
@@ -154,7 +163,9 @@ def _undo(connection: apsw.Connection) -> None:
 
 
 def _settle(
-    loop: asyncio.AbstractEventLoop, answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]]
+    loop: asyncio.AbstractEventLoop,
+    answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]],
+    heard: threading.Event | None = None,
 ) -> None:
     """Hand the answers to their loop in one call; a loop that is gone has nobody waiting."""
 
@@ -166,6 +177,9 @@ def _settle(
                 future.set_exception(failure)
             else:
                 future.set_result(value)
+        if heard is not None:
+            # Three turns of the loop later: behind what these answers wake, and what that wakes in turn.
+            loop.call_soon(loop.call_soon, loop.call_soon, heard.set)
 
     try:
         loop.call_soon_threadsafe(deliver)

@@ -75,3 +75,46 @@ async def test_a_connection_that_fails_is_the_callers_to_know():
 
     with pytest.raises(apsw.CantOpenError):
         await Writer(connect, lambda error: error).start()
+
+
+async def test_nobody_is_forgotten_when_work_of_all_kinds_comes_in_waves(writer):
+    def add(connection):
+        connection.execute("INSERT INTO t VALUES(1)")
+
+    def look(connection):
+        return connection.execute("PRAGMA user_version").get
+
+    async def works(number):
+        for turn in range(20):
+            if (number + turn) % 5 == 0:
+                assert await writer.submit(look, alone=True) == 0
+            else:
+                await writer.submit(add)
+            if turn % 3 == number % 3:
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*map(works, range(30)))
+    assert await writer.submit(lambda connection: connection.execute("SELECT count(*) FROM t").get) == 30 * 16
+
+
+async def test_writers_that_go_in_step_share_their_commits(tmp_path):
+    commits = []
+
+    def connect():
+        connection = apsw.Connection(str(tmp_path / "w.db"))
+        connection.set_commit_hook(lambda: bool(commits.append(1)))
+        return connection
+
+    writer = Writer(connect, lambda error: error)
+    await writer.start()
+    await writer.submit(lambda connection: connection.execute("CREATE TABLE t(x)"))
+
+    async def works():
+        for _ in range(25):
+            await writer.submit(lambda connection: connection.execute("INSERT INTO t VALUES(1)"))
+
+    await asyncio.gather(*(works() for _ in range(16)))
+    await writer.stop()
+    # 400 writes of 16 writers: 25 commits when all are in step; the machine may be slow, but not every one's own.
+    assert len(commits) < 100
