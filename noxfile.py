@@ -58,6 +58,12 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def pythons(session: nox.Session) -> None:
+    """Build, install and try the wheel on every Python of this machine; some minutes for each."""
+    python(session, "pytest", "-m", "soak", "tests/wheels/test_distribution.py", *session.posargs)
+
+
+@nox.session
 def services(session: nox.Session) -> None:
     """The tests that need a server on this machine; `.ci/services` starts what is installed."""
     python(session, "pytest", "-m", "service and not soak", *session.posargs)

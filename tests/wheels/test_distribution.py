@@ -1,0 +1,101 @@
+"""What a stranger gets: the source distribution, and the wheel on every Python of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*command: object, cwd: Path) -> str:
+    # Neither this environment's packages nor its settings may help the build or the installed package.
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MASTRA_", "VIRTUAL"))
+    }
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=inherited, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of what is committed: a file that only lies about here is missed by nobody."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs the repository")
+    folder = tmp_path_factory.mktemp("source") / "clone"
+    run("git", "clone", "-q", "--no-hardlinks", ROOT, folder, cwd=ROOT)
+    return folder
+
+
+def new_environment(python: Path | str, folder: Path) -> Path:
+    run(python, "-m", "venv", folder, cwd=folder.parent)
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def build_wheel(python: Path, source: Path, folder: Path) -> Path:
+    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "dist", f"-Cbuild-dir={folder}/build", source,
+        cwd=folder)  # fmt: skip
+    (wheel,) = (folder / "dist").glob("*.whl")
+    return wheel
+
+
+def prove(python: Path, folder: Path) -> None:
+    """The installed package works: every kernel, the index, an agent, a workflow, and the tour."""
+    assert "smoke: ok" in run(python, "-P", ROOT / "wheels" / "smoke.py", cwd=folder)
+    run(python.parent / "mastra", "demo", cwd=folder)
+
+
+def interpreters() -> list[str]:
+    """Every CPython from 3.11 on that is on the path or in pyenv, one of each version."""
+    found: dict[tuple[int, int], str] = {sys.version_info[:2]: sys.executable}
+    places = [shutil.which(f"python3.{minor}") for minor in range(11, 16)]
+    places += map(str, (Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
+    for place in filter(None, places):
+        done = subprocess.run([place, "--version"], capture_output=True, text=True, check=False)
+        version = re.match(r"Python 3\.(\d+)", done.stdout)
+        if done.returncode == 0 and version and int(version[1]) >= 11:
+            found.setdefault((3, int(version[1])), place)
+    return [found[version] for version in sorted(found)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_source_distribution_gives_the_wheel_of_the_clone(clone: Path, tmp_path: Path) -> None:
+    python = new_environment(sys.executable, tmp_path / "tools")
+    run(python, "-m", "pip", "install", "-q", "build", cwd=tmp_path)
+    run(python, "-m", "build", "--sdist", "-o", tmp_path / "sdist", clone, cwd=tmp_path)
+    (sdist,) = (tmp_path / "sdist").glob("*.tar.gz")
+    run(python, ROOT / "wheels" / "sbom.py", sdist, cwd=tmp_path)
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"PKG-INFO", "sboms/mastra.cdx.json", "LICENSE", "CMakeLists.txt"} <= inside
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    theirs, ours = (build_wheel(python, source, tmp_path / name) for name, source in (("one", sdist), ("two", clone)))
+    with zipfile.ZipFile(theirs) as one, zipfile.ZipFile(ours) as two:
+        assert sorted(one.namelist()) == sorted(two.namelist())
+    fresh = new_environment(sys.executable, tmp_path / "fresh")
+    run(fresh, "-m", "pip", "install", "-q", theirs, cwd=tmp_path)
+    prove(fresh, tmp_path)
+
+
+# One whole build for each Python: `nox -s pythons`, and not part of every run.
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("interpreter", interpreters())
+def test_the_wheel_installs_and_works_on_every_python_of_this_machine(
+    interpreter: str, clone: Path, tmp_path: Path
+) -> None:
+    python = new_environment(interpreter, tmp_path / "fresh")
+    run(python, "-m", "pip", "install", "-q", build_wheel(python, clone, tmp_path), cwd=tmp_path)
+    prove(python, tmp_path)
