@@ -1,4 +1,4 @@
-"""Structured output: the answer as a typed value. Native, or asked for in words, by what the model can do."""
+"""Structured output: the answer as a typed value. Native, as a tool, or in words, by what the model can do."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _MISSING: Any = object()
 _STRATEGIES = ("strict", "warn", "fallback")
 # How often the model is shown what is wrong with its answer before the strategy decides.
 REPAIRS = 2
+# What the tool is called by which models without native output give their answer.
+OUTPUT_TOOL = "response"
 
 
 class Structured:
@@ -53,6 +55,8 @@ class Structured:
         self.inject = inject
         self.wrapper = _wrapper(schema.json_schema)
         self.json_schema = _wrapped(schema.json_schema, self.wrapper)
+        # Whether the answer's shape may stand among the tools: no tool of the agent has its name.
+        self.may_call = True
         self.instructions: str | None = None
         self.feedback: str | None = None
         self.repairs = 0
@@ -71,18 +75,20 @@ class Structured:
             )
         self.instructions = "\n\n".join(words) or None
 
-    def _mode(self, model: ChatModel, *, has_tools: bool) -> Literal["native", "prompted"]:
+    def _mode(self, model: ChatModel, *, has_tools: bool) -> Literal["native", "tool", "prompted"]:
         profile = model.profile
         if self.inject not in (False, "auto"):
             return "prompted"
         able = profile.native_output and (profile.output_with_tools or not has_tools)
-        return "native" if able else "prompted"
+        if able:
+            return "native"
+        return "tool" if profile.tools and not profile.native_output and self.may_call else "prompted"
 
     def spec_for(self, model: ChatModel, *, has_tools: bool) -> OutputSpec | None:
         """What the request says about the shape; None when another model will do the structuring."""
         if self.model is not None:
             return None
-        return OutputSpec(self.json_schema, mode=self._mode(model, has_tools=has_tools))
+        return OutputSpec(self.json_schema, name=OUTPUT_TOOL, mode=self._mode(model, has_tools=has_tools))
 
     # ------------------------------------------------------------ while it is written
 
@@ -255,6 +261,7 @@ def read_structured(run: Run) -> Structured:
             instructions=named.get("instructions"),  # pyright: ignore[reportArgumentType]  # mypy reads it right
             inject=named.get("json_prompt_injection") or False,  # pyright: ignore[reportArgumentType]  # mypy reads it right
         )
+    made.may_call = OUTPUT_TOOL not in run.plan.tools
     made.prepare(run.plan.model, has_tools=bool(run.plan.specs))
     return made
 

@@ -121,10 +121,24 @@ async def test_the_way_of_asking_follows_what_the_model_can_do():
     able = ScriptedModel(['{"name": "O", "people": 1}'])
     await Agent("a", model=able).generate("go", output=City)
     assert able.requests[0].output.mode == "native"
-    unable = ScriptedModel(['{"name": "O", "people": 1}'], profile=ModelProfile(native_output=False))
+    calling = ScriptedModel(['{"name": "O", "people": 1}'], profile=ModelProfile(native_output=False))
+    await Agent("a", model=calling).generate("go", output=City)
+    assert (calling.requests[0].output.mode, calling.requests[0].output.name) == ("tool", "response")
+    assert len(calling.requests[0].messages) == 1
+    unable = ScriptedModel(['{"name": "O", "people": 1}'], profile=ModelProfile(native_output=False, tools=False))
     await Agent("a", model=unable).generate("go", output=City)
     assert unable.requests[0].output.mode == "prompted"
     assert "JSON Schema" in unable.requests[0].messages[0].text
+
+
+async def test_a_tool_of_the_same_name_keeps_it():
+    async def answer() -> str:
+        """Answer."""
+        return "x"
+
+    model = ScriptedModel(['{"name": "O", "people": 1}'], profile=ModelProfile(native_output=False))
+    result = await Agent("a", model=model, tools={"response": answer}).generate("go", output=City)
+    assert (model.requests[0].output.mode, result.object) == ("prompted", City("O", 1))
 
 
 async def test_another_model_may_write_the_object():
