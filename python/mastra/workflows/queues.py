@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ GATES = Table("workflow_queue_gates")
 
 _BUSY = ("pending", "running", "waiting")
 _LOOK = 200
+# Keeps what one process lines up within a millisecond in the order it came.
+_order = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Queue:
             "queue": self.name, "workflow": workflow, "runId": id, "input": to_json(input), "key": key,
             "priority": priority, "state": "waiting", "debounce": debounce, "rev": os.urandom(6).hex(),
             "notBefore": now + round(debounce_s * 1000), "createdAt": now,
-            "rank": f"{2_000_000 - priority:07d}-{now:015d}-{os.urandom(4).hex()}",
+            "rank": f"{2_000_000 - priority:07d}-{now:015d}-{next(_order):012d}-{os.urandom(4).hex()}",
         }  # fmt: skip
         batch += [Expect(ITEMS, f"{self.name}/{id}", None), Put(ITEMS, f"{self.name}/{id}", item)]
         try:
