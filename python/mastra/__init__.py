@@ -3,6 +3,16 @@
 The public names are loaded on first use, so that `import mastra` costs nothing.
 """
 
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - a source folder or a copied package reaches a Python that pip would refuse
+    import mastra.errors
+
+    raise mastra.errors.Unsupported(
+        f"mastra needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).",
+        hint="Install a newer Python and make the virtual environment with it.",
+    )
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mastra.agents.agent import Agent as Agent

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from mastra.platform import DEFAULTS, detect
@@ -63,3 +66,11 @@ def test_this_machine_is_detected() -> None:
     found = detect()
     assert found.name in DEFAULTS
     assert found.machine
+
+
+def test_a_python_that_is_too_old_is_refused_by_name():
+    code = "import sys; sys.version_info = (3, 10, 9); import mastra"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "mastra.errors.Unsupported: mastra needs Python 3.11 or newer" in run.stderr
+    assert "Install a newer Python" in run.stderr
