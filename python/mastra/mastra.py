@@ -161,7 +161,7 @@ class Mastra:
         if self.telemetry is not None:
             await self.telemetry.flush()
         failures: list[Exception] = []
-        parts: list[Exporter | Opens] = [*self.exporters, *reversed(opened)]
+        parts: list[Any] = [*self.services.brought, *self.exporters, *reversed(opened)]
         for part in parts:
             try:
                 await part.close()

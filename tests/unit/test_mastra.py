@@ -1,12 +1,17 @@
 """Mastra puts parts together, opens them in order and closes them in reverse."""
 
+import asyncio
+
 import pytest
 
 from mastra import Mastra
+from mastra.agents.agent import Agent
 from mastra.errors import BadDefinition, NotFound, UnknownAdapter
+from mastra.memory.memory import Memory
 from mastra.ports.cache import Cache
 from mastra.ports.storage import Storage
 from mastra.ports.vectors import VectorStore
+from mastra.storage.memory import MemoryStorage
 from mastra.types.records import Page
 
 
@@ -128,3 +133,33 @@ def test_stores_are_found_by_name():
     assert mastra.get_vectors("main") is store
     with pytest.raises(NotFound, match="Vector with name other not found"):
         mastra.get_vectors("other")
+
+
+class SlowReader(MemoryStorage):
+    """Storage whose scans take a moment, and that notices whether one was still running when it was closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.running = 0
+        self.running_at_close = None
+
+    async def scan(self, *arguments, **options):
+        self.running += 1
+        await asyncio.sleep(0.02)
+        try:
+            return await super().scan(*arguments, **options)
+        finally:
+            self.running -= 1
+
+    async def close(self):
+        self.running_at_close = self.running
+        await super().close()
+
+
+async def test_closing_waits_for_the_memory_that_an_agent_brought():
+    storage = SlowReader()
+    agent = Agent("a", model="scripted/hi", memory=Memory(last_messages=False))
+    async with Mastra(agents=[agent], storage=storage):
+        await agent.generate("hello", thread="t1", resource="u1")
+        assert storage.running
+    assert storage.running_at_close == 0

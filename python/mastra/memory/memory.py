@@ -105,6 +105,7 @@ class Memory(Conversations):
     def bind(self, services: Services) -> None:
         """Use the application's storage, vectors and clock where none were given. Called by `Mastra`."""
         self._services = services
+        services.brought.add(self)
         self._threads = self._semantic = self._working = self._turns = self._observer = None
         self._opened = False
 

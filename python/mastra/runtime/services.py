@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from mastra.runtime.background import Background
 from mastra.runtime.broadcast import RunLogs
@@ -40,3 +41,5 @@ class Services:
     tools: dict[str, Any] = field(default_factory=dict)
     scorers: dict[str, Any] = field(default_factory=dict)
     memories: dict[str, Any] = field(default_factory=dict)
+    # What definitions bring along and the application must close with itself: memories of agents.
+    brought: WeakSet[Any] = field(default_factory=WeakSet)
