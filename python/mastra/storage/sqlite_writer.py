@@ -179,7 +179,7 @@ def _settle(
                 future.set_result(value)
         if heard is not None:
             # Three turns of the loop later: behind what these answers wake, and what that wakes in turn.
-            loop.call_soon(loop.call_soon, loop.call_soon, heard.set)
+            loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(heard.set)))
 
     try:
         loop.call_soon_threadsafe(deliver)
