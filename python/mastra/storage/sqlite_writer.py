@@ -178,8 +178,9 @@ def _settle(
             else:
                 future.set_result(value)
         if heard is not None:
+            told = heard.set
             # Three turns of the loop later: behind what these answers wake, and what that wakes in turn.
-            loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(heard.set)))
+            loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(told)))
 
     try:
         loop.call_soon_threadsafe(deliver)
