@@ -54,7 +54,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """The tests that take longer: crashes, large inputs, builds."""
-    python(session, "pytest", "-m", "slow and not service and not soak", *session.posargs)
+    python(session, "pytest", "-n", "2", "-m", "slow and not service and not soak", *session.posargs)
 
 
 @nox.session

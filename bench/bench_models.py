@@ -109,10 +109,12 @@ async def main(port: int) -> None:
 
         return work, model
 
-    under_httpx = HttpOptions(transport=httpx.AsyncHTTPTransport())
     rows = {"httpx alone": (by_httpx("small"), by_httpx("large"))}
     rows["mastra"] = (by_mastra("small")[0], by_mastra("large")[0])
-    rows["mastra over httpx's own transport"] = (by_mastra("small", under_httpx)[0], by_mastra("large", under_httpx)[0])
+    others = other_transports()
+    for name, transport in others.items():
+        under = HttpOptions(transport=transport)
+        rows[f"mastra over {name}"] = (by_mastra("small", under)[0], by_mastra("large", under)[0])
     try:
         import openai  # noqa: PLC0415 - the peer is optional
     except ImportError:
@@ -134,7 +136,29 @@ async def main(port: int) -> None:
     for name, (small, large) in rows.items():
         one, many = await cpu(small, 200), await cpu(large, 3)
         print(f"{name:36}{one:14.0f}{(many - one) / (LARGE - SMALL):12.2f}")
+    for transport in others.values():
+        await transport.aclose()
     await many_streams(base)
+
+
+def other_transports() -> dict[str, httpx.AsyncBaseTransport]:
+    """httpx's own, and those of other clients that are installed: pip install httpx-aiohttp pyreqwest."""
+    found: dict[str, httpx.AsyncBaseTransport] = {"httpx's own transport": httpx.AsyncHTTPTransport()}
+    try:
+        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - optional
+    except ImportError:
+        print("httpx-aiohttp is not installed")
+    else:
+        from aiohttp import ClientSession  # noqa: PLC0415 - comes with it
+
+        found["aiohttp"] = AiohttpTransport(client=ClientSession)
+    try:
+        from pyreqwest.compatibility.httpx import HttpxTransport  # noqa: PLC0415 - optional
+    except ImportError:
+        print("pyreqwest is not installed")
+    else:
+        found["pyreqwest (Rust)"] = HttpxTransport()
+    return found
 
 
 async def many_streams(base: str, count: int = 2000) -> None:

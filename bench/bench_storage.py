@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+
+from mastra.memory.decay import Decay
 from mastra.memory.memory import Memory
-from mastra.memory.tables import MESSAGES
+from mastra.ports.vectors import VectorRow
+from mastra.registry import open_url
 from mastra.runtime.services import Services
 from mastra.storage.sqlite import SqliteStorage
 from mastra.types.messages import Message
@@ -101,6 +106,56 @@ async def recall(storage: SqliteStorage) -> None:
     show("the same with semantic recall over 10,000", values)
 
 
+async def forgetting(storage: SqliteStorage, rows: int) -> None:
+    """Turns of one user while old messages of another are removed."""
+    memory = Memory(last_messages=20)
+    memory.bind(Services(storage=storage))
+    for start in range(0, rows, 2_000):
+        thread = f"old{start // 20_000}"
+        messages = [message(number, thread) for number in range(start, start + 2_000)]
+        await memory.record(thread_id=thread, resource_id="old", run_id=f"r{start}", messages=messages)
+
+    async def turn(number: int) -> None:
+        await memory.recall(thread_id="live", resource_id="live")
+        await memory.record(thread_id="live", resource_id="live", run_id=f"f{number}", messages=[message(number, "f")])
+
+    values = await timed(turn, 300)
+    show("a turn (recall of 20, durable record)", values)
+    policy = Decay(half_life=timedelta(days=1), keep_above=0.9, keep_last=0)
+    work = asyncio.create_task(memory.forget(policy, resource_id="old"))
+    during: list[float] = []
+    started = time.perf_counter()
+    while not work.done():
+        began = time.perf_counter()
+        await turn(10_000 + len(during))
+        during.append((time.perf_counter() - began) * 1e6)
+    report = await work
+    seconds = time.perf_counter() - started
+    show(f"the same while {report.removed:,} messages are forgotten ({seconds:.1f} s)", during)
+    print(f"{'the longest of them':58} {max(during) / 1000:9.1f} ms")
+
+
+async def starting(folder: Path, rows: int) -> None:
+    """The first query of a process, with the graph's file and without."""
+    url = f"sqlite:///{folder}/v.db"
+    vectors = np.random.default_rng(1).normal(size=(rows, 384)).astype("f4")
+    store = open_url("mastra.vectors", url)
+    await store.open()
+    await store.create("c", 384)
+    for at in range(0, rows, 2000):
+        await store.upsert("c", [VectorRow(f"r{n}", vectors[n]) for n in range(at, min(rows, at + 2000))])
+    await store.close()
+    for how in ("with the graph's file", "built again"):
+        if how == "built again":
+            shutil.rmtree(folder / "v.db.vectors")
+        store = open_url("mastra.vectors", url)
+        await store.open()
+        began = time.perf_counter()
+        await store.query("c", vectors[5].tolist(), k=3)
+        print(f"{f'first query of {rows:,} vectors, {how}':58} {time.perf_counter() - began:9.2f} s")
+        await store.close()
+
+
 async def pages(storage: SqliteStorage, rows: int) -> None:
     table = Table(f"pages_{rows}", ("group+at",))
     for start in range(0, rows, 5000):
@@ -127,9 +182,10 @@ async def main() -> None:
         await storage.open()
         await appends(storage)
         await recall(storage)
+        await forgetting(storage, int(os.environ.get("FORGET", "100000")))
+        await starting(folder, 20_000)
         await pages(storage, 10_000)
-        await pages(storage, int(os.environ.get("ROWS", "200000")))
-        assert await storage.count(MESSAGES) == 11_000
+        await pages(storage, int(os.environ.get("ROWS", "1000000")))
         await storage.close()
 
 

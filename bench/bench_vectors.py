@@ -2,11 +2,14 @@
 
     python bench/bench_vectors.py --base base.npy --queries queries.npy [--metric cosine]
     python bench/bench_vectors.py --rows 100000 --dim 384          # made-up clustered data
+    python bench/bench_vectors.py --rows 30000 --more              # filters, churn, the cost of a call
 
-Peers that are not installed are left out: pip install hnswlib usearch faiss-cpu.
+Peers that are not installed are left out: pip install hnswlib usearch faiss-cpu scann voyager.
 """
 
 # ruff: noqa: PLC0415 - a peer is imported only when its turn comes
+# Peers need not be installed, and type their arguments narrowly.
+# pyright: reportMissingImports=false, reportMissingModuleSource=false, reportArgumentType=false
 
 from __future__ import annotations
 
@@ -150,6 +153,106 @@ def with_faiss(base, metric, kind):
     return search, None
 
 
+def with_scann(base, metric):
+    import scann
+
+    if metric == "l2":
+        raise ImportError("built for products here")
+    rows = np.ascontiguousarray(_unit(base, metric), np.float32)
+    leaves = int(2 * np.sqrt(len(rows)))
+    index = (
+        scann.scann_ops_pybind.builder(rows, 10, "dot_product")
+        .tree(leaves, 10, training_sample_size=len(rows))
+        .score_ah(2, anisotropic_quantization_threshold=0.2)
+        .reorder(100)
+        .set_n_training_threads(2)
+        .build()
+    )
+
+    def search(queries, width):
+        asked = np.ascontiguousarray(_unit(queries, metric), np.float32)
+        searched = max(1, width * leaves // 1000)
+        return index.search_batched(asked, leaves_to_search=searched, pre_reorder_num_neighbors=max(30, width))[0]
+
+    return search, None
+
+
+def with_voyager(base, metric):
+    from voyager import Index, Space
+
+    index = Index(
+        {"cosine": Space.Cosine, "dot": Space.InnerProduct, "l2": Space.Euclidean}[metric],
+        base.shape[1],
+        M=16,
+        ef_construction=200,
+    )
+    index.add_items(base, num_threads=2)
+    return lambda queries, width: index.query(queries, 10, num_threads=1, query_ef=width)[0], None
+
+
+def filter_rates(base, queries):
+    """Beside an exact scan of the allowed rows, their gathering included: queries a second, recall."""
+    from mastra.native import VectorIndex, exact_search
+
+    index = VectorIndex(base.shape[1])
+    index.add(base, threads=2)
+    side = base @ np.random.default_rng(0).normal(size=base.shape[1]).astype(np.float32)
+    chance = np.random.default_rng(1).random(len(base))
+    for share in (0.01, 0.1, 0.5):
+        for kind, order in (("random", chance), ("correlated", side)):
+            mask = order <= np.quantile(order, share)
+            rows = np.flatnonzero(mask)
+
+            def scan(asked, rows=rows):
+                return rows[exact_search(base[rows], asked, 10)[0].astype(np.int64)]
+
+            def ours(asked, mask=mask):
+                return index.search(asked, 10, where=mask)[0]
+
+            few = queries[:20]
+            rates = [len(queries) / min(_timed(run, queries) for _ in range(3)) for run in (ours, scan)]
+            single = [
+                20 / min(_timed(lambda each, run=run: [run(q) for q in each], few) for _ in range(3))
+                for run in (ours, scan)
+            ]
+            yield share, kind, recall_of(ours(queries), scan(queries)), *rates, *single
+
+
+def churn(base, queries, metric):
+    """Recall after three rounds in which a fifth is removed and added again, and of an index built afresh."""
+    from mastra.native import VectorIndex
+
+    rng = np.random.default_rng(0)
+    index, fresh = VectorIndex(base.shape[1], metric=metric), VectorIndex(base.shape[1], metric=metric)
+    fresh.add(base, threads=2)
+    index.add(base, threads=2)
+    truth = true_neighbours(base, queries, metric)
+    for _ in range(3):
+        gone = rng.choice(len(base), len(base) // 5, replace=False)
+        index.remove(gone)
+        index.add(base[gone], ids=gone, threads=2)
+    return [
+        (ef, *(recall_of(each.search(queries, 10, ef)[0], truth) for each in (index, fresh))) for ef in (20, 40, 80)
+    ]
+
+
+def call_cost(base):
+    """Seconds of a call with a batch of one, and of one query of a large batch: what Python adds at most."""
+    from mastra.native import VectorIndex
+
+    index = VectorIndex(base.shape[1])
+    index.add(base[:20_000], threads=2)
+    batch = np.ascontiguousarray(np.repeat(base[:1], 20_000, axis=0))
+    together = min(_timed(lambda b: index.search(b, 10, 10), batch) for _ in range(3)) / len(batch)
+    query = base[0]
+
+    def alone(times):
+        for _ in range(times):
+            index.search(query, 10, 10)
+
+    return min(_timed(alone, 20_000) for _ in range(3)) / 20_000 - together
+
+
 def exact_rates(base, queries, metric):
     from mastra.native import exact_search
 
@@ -173,11 +276,20 @@ def main():
     parser.add_argument("--metric", default="cosine", choices=["cosine", "dot", "l2"])
     parser.add_argument("--only", default="", help="names to run, separated by commas; a part of a name is enough")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--more", action="store_true", help="filters, churn and the cost of a call instead of peers")
     given = parser.parse_args()
     if given.base:
         base, queries = (np.load(path).astype(np.float32) for path in (given.base, given.queries))
     else:
         base, queries = made_up(given.rows, given.dim)
+    if given.more:
+        print("filters: share, kind, recall, batch and one query a second, each beside the exact scan of the rows")
+        for share, kind, recall, *rates in filter_rates(base, queries):
+            print(f"{share:6.0%} {kind:12}{recall:8.3f}" + "".join(f"{rate:>12,.0f}" for rate in rates), flush=True)
+        for ef, churned, fresh in churn(base, queries, given.metric):
+            print(f"churn, ef {ef}: recall {churned:.4f}, built afresh {fresh:.4f}", flush=True)
+        print(f"a call costs {call_cost(base) * 1e6:.2f} µs over a query of a batch")
+        return
     truth = true_neighbours(base, queries, given.metric)
     runners = {
         "mastra default": lambda: ours(base, given.metric, "default"),
@@ -189,6 +301,8 @@ def main():
         "faiss hnsw-sq8": lambda: with_faiss(base, given.metric, "hnsw-sq8"),
         "faiss hnsw-flat": lambda: with_faiss(base, given.metric, "hnsw-flat"),
         "faiss ivf-pq4-refine": lambda: with_faiss(base, given.metric, "ivf-pq4-refine"),
+        "scann": lambda: with_scann(base, given.metric),
+        "voyager": lambda: with_voyager(base, given.metric),
     }
     print(f"{len(base)} x {base.shape[1]} {given.metric}, {len(queries)} queries, one thread, k = 10")
     print(json.dumps({k: round(v, 1) for k, v in exact_rates(base, queries, given.metric).items()}))

@@ -79,7 +79,7 @@ CHECKS: list[Callable[[], str]] = [clean, changelog, new_tag, pinned, identifier
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--dry-run", action="store_true", help="check, but make no tag")
     parser.add_argument("--only", action="append", choices=[check.__name__ for check in CHECKS], help="some checks")
     options = parser.parse_args()

@@ -33,6 +33,17 @@ std::size_t positive(std::int64_t value, const char* what) {
 
 std::size_t threads_of(std::int64_t threads) { return std::min<std::size_t>(positive(threads, "threads"), 256); }
 
+// Eight bools at a time: each becomes 0 or 1, and one product brings the eight low bits side by side.
+void gather_bits(const std::uint8_t* from, std::size_t count, std::uint64_t* to) {
+  constexpr std::uint64_t kLow = 0x7f7f7f7f7f7f7f7fULL;
+  for (std::size_t i = 0; i < count; i += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, from + i, 8);
+    eight = ((((eight & kLow) + kLow) | eight) >> 7U) & 0x0101010101010101ULL;
+    to[i / 64] |= ((eight * 0x0102040810204080ULL) >> 56U) << (i % 64);
+  }
+}
+
 // A mask by slot (bool), packed bits by slot (uint8, the low bit first) or ids (64-bit integers, or a list).
 struct Where {
   std::vector<std::uint64_t> bits;
@@ -51,7 +62,16 @@ struct Where {
                std::to_string(slots) + " slots.");
       }
       bits.assign((slots + 63) / 64 + 1, 0);
-      for (std::size_t i = 0; i < n; ++i) {
+      std::size_t done = 0;
+      if (buffer.plain()) {
+        done = n / 8 * 8;
+        if (packed) {
+          std::memcpy(bits.data(), buffer.data(), done);
+        } else {
+          gather_bits(buffer.data(), done, bits.data());
+        }
+      }
+      for (std::size_t i = done; i < n; ++i) {
         const std::uint64_t byte = *buffer.at(0, i);
         if (packed) {
           bits[i / 8] |= byte << (8 * (i % 8));

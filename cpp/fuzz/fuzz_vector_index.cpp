@@ -4,6 +4,7 @@
 // repairs the checksums, so that the checks behind them are reached.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -21,8 +22,10 @@ namespace {
 constexpr std::size_t kDim = 8;
 constexpr std::size_t kSections = 14;
 
+// In memory where the system has such a folder: an execution writes the whole file.
 std::string scratch_path() {
-  static const std::string path = "/tmp/mastra-fuzz-index-" + std::to_string(getpid());
+  static const std::string path =
+      (access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + ("/mastra-fuzz-index-" + std::to_string(getpid()));
   return path;
 }
 
@@ -69,15 +72,20 @@ const std::vector<std::vector<std::uint8_t>>& seeds() {
   return all;
 }
 
-// Makes every checksum right again, where the section table still points into the file.
-void repair(std::vector<std::uint8_t>& bytes) {
+// Makes every checksum right again that the edits made wrong, where the section table still points into the file.
+void repair(std::vector<std::uint8_t>& bytes, const std::vector<std::size_t>& edits) {
   if (bytes.size() < 4096) return;
+  const auto edited = [&](std::uint64_t from, std::uint64_t to) {
+    return std::any_of(edits.begin(), edits.end(), [&](std::size_t at) { return at < to && at + 8 > from; });
+  };
+  const bool moved = edited(0, 4096);
   for (std::size_t i = 0; i < kSections; ++i) {
     std::uint64_t extent[3];
     std::uint8_t* at = bytes.data() + 136 + 24 * i;
     std::memcpy(extent, at, sizeof(extent));
     const std::uint64_t padded = (extent[1] + 4095) / 4096 * 4096;
     if (extent[0] > bytes.size() || padded > bytes.size() - extent[0]) continue;
+    if (!moved && !edited(extent[0], extent[0] + padded)) continue;
     extent[2] = mastra::checksum(bytes.data() + extent[0], padded);
     std::memcpy(at, extent, sizeof(extent));
   }
@@ -112,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<std::uint8_t> bytes = seeds()[data[0] % seeds().size()];
   const bool mmap = (data[1] & 1U) != 0;
   const bool repaired = (data[1] & 2U) == 0;
+  std::vector<std::size_t> edits;
   // Edits of 11 bytes: where (3), what (8); a place above 2^23 lies in the header.
   for (std::size_t at = 2; at + 11 <= size; at += 11) {
     std::size_t where = static_cast<std::size_t>(data[at]) | static_cast<std::size_t>(data[at + 1]) << 8U |
@@ -119,9 +128,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     where = (where >> 23U) != 0 ? where % 480 : where % bytes.size();
     const std::size_t room = bytes.size() - where < 8 ? bytes.size() - where : 8;
     std::memcpy(bytes.data() + where, data + at + 3, room);
+    edits.push_back(where);
   }
   if ((data[1] & 4U) != 0) bytes.resize(bytes.size() - (data[1] >> 3U) * bytes.size() / 40);
-  if (repaired) repair(bytes);
+  if (repaired) repair(bytes, edits);
   write_file(scratch_path(), bytes);
   try {
     use(scratch_path(), mmap);

@@ -41,6 +41,8 @@ using Names = std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to
 
 // Removed documents are swept out when they are this share of all.
 constexpr std::size_t kSweepShare = 4;
+// A question whose words have more postings than this share of the documents looks at every document.
+constexpr std::size_t kDenseShare = 4;
 constexpr float kGone = -1.0F;
 
 struct Candidate {
@@ -148,9 +150,16 @@ struct Bm25Index::State {
     if (alive == 0 || k == 0) return {};
     thread_local std::vector<float> scores;  // all zero between searches
     if (scores.size() < documents.size()) scores.resize(documents.size());
+    std::size_t postings = 0;
+    for (const auto& [word, weight] : asked) postings += lists[word].postings.size();
     std::vector<std::uint32_t> touched;
     try {
-      score(asked, scores, touched);
+      // Words that are in many documents: looking at every sum in order is quicker than keeping a list of those touched.
+      if (postings * kDenseShare > documents.size()) {
+        score<false>(asked, scores, touched);
+        return best_of_all(scores, k, allowed);
+      }
+      score<true>(asked, scores, touched);
       return best(touched, scores, k, allowed);
     } catch (...) {
       std::fill(scores.begin(), scores.end(), 0.0F);
@@ -158,6 +167,7 @@ struct Bm25Index::State {
     }
   }
 
+  template <bool Listed>
   void score(const std::vector<std::pair<std::uint32_t, float>>& asked, std::vector<float>& scores,
              std::vector<std::uint32_t>& touched) const {
     const auto average = static_cast<float>(total_length / static_cast<double>(alive));
@@ -172,7 +182,9 @@ struct Bm25Index::State {
         const float length = lengths[posting.document];
         if (length == kGone) continue;
         float& sum = scores[posting.document];
-        if (sum == 0.0F) touched.push_back(posting.document);
+        if constexpr (Listed) {
+          if (sum == 0.0F) touched.push_back(posting.document);
+        }
         sum += idf * posting.count / (posting.count + base + per_length * length);
       }
     }
@@ -182,17 +194,35 @@ struct Bm25Index::State {
                             const std::function<bool(std::string_view)>& allowed) const {
     std::vector<Candidate> heap;  // the worst of the best is in front
     heap.reserve(std::min(k, touched.size()) + 1);
-    for (const std::uint32_t number : touched) {
-      const Candidate candidate{std::exchange(scores[number], 0.0F), number};
-      if (heap.size() == k && !(candidate < heap.front())) continue;
-      if (allowed && !allowed(documents[number].id)) continue;
-      if (heap.size() == k) {
-        std::pop_heap(heap.begin(), heap.end());
-        heap.pop_back();
-      }
-      heap.push_back(candidate);
-      std::push_heap(heap.begin(), heap.end());
+    for (const std::uint32_t number : touched) offer(heap, {std::exchange(scores[number], 0.0F), number}, k, allowed);
+    return hits_of(heap);
+  }
+
+  std::vector<Bm25Hit> best_of_all(std::vector<float>& scores, std::size_t k,
+                                   const std::function<bool(std::string_view)>& allowed) const {
+    std::vector<Candidate> heap;
+    heap.reserve(std::min(k, documents.size()) + 1);
+    for (std::uint32_t number = 0; number < documents.size(); ++number) {
+      if (scores[number] == 0.0F || (heap.size() == k && scores[number] < heap.front().score)) continue;
+      offer(heap, {scores[number], number}, k, allowed);
     }
+    std::fill_n(scores.begin(), documents.size(), 0.0F);
+    return hits_of(heap);
+  }
+
+  void offer(std::vector<Candidate>& heap, const Candidate& candidate, std::size_t k,
+             const std::function<bool(std::string_view)>& allowed) const {
+    if (heap.size() == k && !(candidate < heap.front())) return;
+    if (allowed && !allowed(documents[candidate.document].id)) return;
+    if (heap.size() == k) {
+      std::pop_heap(heap.begin(), heap.end());
+      heap.pop_back();
+    }
+    heap.push_back(candidate);
+    std::push_heap(heap.begin(), heap.end());
+  }
+
+  std::vector<Bm25Hit> hits_of(std::vector<Candidate>& heap) const {
     std::sort_heap(heap.begin(), heap.end());
     std::vector<Bm25Hit> hits;
     hits.reserve(heap.size());

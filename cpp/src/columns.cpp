@@ -84,19 +84,19 @@ float Columns::write(const kernels::KernelTable& table, const Grid& grid, std::s
     from = unit.data();
     fact(slot) = static_cast<float>(std::sqrt(square));
   }
-  const float top = grid.encode(from, residual_kind, codes.row(slot), residuals.row(slot));
+  const Grid::Encoded made = grid.encode(from, residual_kind, codes.row(slot), residuals.row(slot));
   norm(slot) = grid.code_norm(codes.row(slot));
-  if (residual_kind != Residual::kNone) scale(slot) = Grid::residual_scale(residual_kind, top);
+  if (residual_kind != Residual::kNone) scale(slot) = made.scale;
   if (storage == Storage::kF32) std::copy(x, x + raw_width, raw.as<float>() + slot * raw_width);
   if (storage == Storage::kF16) {
     for (std::size_t j = 0; j < raw_width; ++j) raw.as<std::uint16_t>()[slot * raw_width + j] = to_half(x[j]);
   }
-  if (metric == Metric::kCosine) return top;
+  if (metric == Metric::kCosine) return made.reach;
   unit.resize(raw_width);
   read(grid, slot, unit.data());
   if (metric == Metric::kL2 && residual_kind != Residual::kNone) grid.shift(unit.data(), unit.data());
   fact(slot) = table.f32.dot(unit.data(), unit.data(), raw_width);
-  return top;
+  return made.reach;
 }
 
 void Columns::read(const Grid& grid, std::size_t slot, float* out) const {

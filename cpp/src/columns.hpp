@@ -64,7 +64,7 @@ struct Columns {
   [[nodiscard]] bool has_raw() const noexcept { return raw.row_bytes() != 0; }
 
   // Writes a row into its slot: code, residual or raw vector, and what scores need. `x` is the caller's row.
-  // Returns what Grid::encode does.
+  // Returns the reach that Grid::encode tells.
   float write(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, const float* x) const;
   // The row as it is stored, normalised for cosine.
   void read(const Grid& grid, std::size_t slot, float* out) const;

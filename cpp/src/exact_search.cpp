@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "kernels/dispatch.hpp"
@@ -64,17 +65,20 @@ std::vector<float> panels_of(const Job& job) {
   return out;
 }
 
-void take_tile(const Job& job, const float* out, const float* inverse, std::size_t row, std::size_t group,
-               TopK* best) {
+// `bars`: what a score of each query of the group must reach; infinite where there is no query.
+void take_tile(const Job& job, const float* out, const float* factor, std::size_t row, TopK* best, float* bars) {
   const std::size_t wide = job.table->tile_queries;
-  const std::size_t live = std::min(wide, job.queries.rows - group * wide);
   for (std::size_t r = 0; r < job.table->tile_rows; ++r) {
     const float* scores = out + r * wide;
-    const float scale = job.metric == Metric::kL2 ? -1.0F : inverse[r];
-    for (std::size_t q = 0; q < live; ++q) {
-      const float score = scores[q] * scale;
-      TopK& into = best[group * wide + q];
-      if (score >= into.bar()) into.push(score, static_cast<std::uint32_t>(row + r));
+    const float by = factor[r];
+    unsigned enter = 0;  // hardly ever: looked at together, in vector code
+    for (std::size_t q = 0; q < wide; ++q) enter |= static_cast<unsigned>(scores[q] * by >= bars[q]);
+    if (enter == 0) continue;
+    for (std::size_t q = 0; q < wide; ++q) {
+      const float score = scores[q] * by;
+      if (!(score >= bars[q])) continue;
+      best[q].push(score, static_cast<std::uint32_t>(row + r));
+      bars[q] = best[q].bar();
     }
   }
 }
@@ -85,22 +89,26 @@ void tile_rows(const Job& job, const std::vector<float>& panels, std::size_t beg
   const std::size_t groups = (job.queries.rows + wide - 1) / wide;
   const MatrixView& base = job.base;
   const std::size_t tiles = (end - begin) / high;
-  std::vector<float> inverse(tiles * high, 1.0F);
+  std::vector<float> factor(tiles * high, job.metric == Metric::kL2 ? -1.0F : 1.0F);
   if (job.metric == Metric::kCosine) {
-    for (std::size_t i = 0; i < inverse.size(); ++i) {
+    for (std::size_t i = 0; i < factor.size(); ++i) {
       const float* row = base.data + (begin + i) * base.stride;
       const float norm = job.table->f32.dot(row, row, base.dim);
-      inverse[i] = norm > 0.0F ? 1.0F / std::sqrt(norm) : norm == norm ? 0.0F : norm;
+      factor[i] = norm > 0.0F ? 1.0F / std::sqrt(norm) : norm == norm ? 0.0F : norm;
     }
   }
-  std::vector<float> out(high * wide);
+  std::vector<float> out(high * wide), bars(wide);
   const auto kernel = job.metric == Metric::kL2 ? job.table->tile_l2 : job.table->tile_dot;
   for (std::size_t group = 0; group < groups; ++group) {
     const float* panel = panels.data() + group * wide * base.dim;
+    TopK* mine = best + group * wide;
+    const std::size_t live = std::min(wide, job.queries.rows - group * wide);
+    std::fill(bars.begin(), bars.end(), std::numeric_limits<float>::infinity());
+    for (std::size_t q = 0; q < live; ++q) bars[q] = mine[q].bar();
     for (std::size_t t = 0; t < tiles; ++t) {
       const std::size_t row = begin + t * high;
       kernel(panel, base.data + row * base.stride, base.stride, base.dim, out.data());
-      take_tile(job, out.data(), inverse.data() + t * high, row, group, best);
+      take_tile(job, out.data(), factor.data() + t * high, row, mine, bars.data());
     }
   }
   for (std::size_t q = 0; q < job.queries.rows; ++q) {  // the few rows that fill no tile

@@ -28,6 +28,7 @@ void Graph::enter(Scratch& scratch) const {
   const std::size_t count = pivots_.size();
   if (scratch.scores.size() < count + 4) scratch.scores.resize(count + 4);
   score(scratch, pivots_.data(), count, scratch.scores.data());
+  scratch.visited.reserve(kStarts);
   std::size_t best[kStarts] = {count, count};
   for (std::size_t i = 0; i < count; ++i) {
     if (best[0] == count || scratch.scores[i] > scratch.scores[best[0]]) {
@@ -38,20 +39,23 @@ void Graph::enter(Scratch& scratch) const {
     }
   }
   for (const std::size_t i : best) {
-    if (i < count && scratch.visited.first(pivots_[i])) scratch.pool.insert(scratch.scores[i], pivots_[i]);
+    if (i < count && scratch.visited.first(pivots_[i]) != 0) scratch.pool.insert(scratch.scores[i], pivots_[i]);
   }
 }
 
 std::size_t Graph::unseen(Scratch& scratch, std::uint32_t slot, std::uint32_t* out) const {
   const std::uint32_t* links = columns_.row_links(slot);
   const std::size_t lines = fine_ ? 0 : grid_.blocks() * 64;
+  scratch.visited.reserve(kDegree);
   std::size_t count = 0;
   for (std::size_t i = 0; i < kDegree; ++i) {
     const std::uint32_t to = load_link(links + i);
     if (to == kNoSlot) break;
-    if (!scratch.visited.first(to)) continue;
-    out[count++] = to;
-    const std::uint8_t* code = columns_.codes.row(to);
+    out[count] = to;
+    count += scratch.visited.first(to);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint8_t* code = columns_.codes.row(out[i]);
     for (std::size_t at = 0; at < lines; at += 64) __builtin_prefetch(code + at);
   }
   return count;
@@ -61,24 +65,34 @@ void Graph::walk(Scratch& scratch, std::size_t ef, std::uint32_t exclude) const 
   Pool& pool = scratch.pool;
   pool.reset(ef);
   scratch.visited.reset(columns_.count());
-  if (exclude != kNoSlot) scratch.visited.first(exclude);
+  if (exclude != kNoSlot) {
+    scratch.visited.reserve(1);
+    scratch.visited.first(exclude);
+  }
   enter(scratch);
-  std::uint32_t slots[kDegree + 4];
-  float scores[kDegree + 4];
+  // Two rows are expanded at a time: the codes behind the second are on their way while the first's are scored.
+  std::uint32_t slots[2 * kDegree + 4];
+  float scores[2 * kDegree + 4];
   for (std::size_t at = pool.next(); at < pool.size(); at = pool.next()) {
-    const std::uint32_t slot = pool.slot(at);
-    pool.expand(at);
-    const std::size_t count = unseen(scratch, slot, slots);
-    if (count == 0) continue;
+    std::size_t count = expand(scratch, at, slots);
+    const std::size_t second = pool.next();
+    if (second < pool.size()) count += expand(scratch, second, slots + count);
     const std::size_t then = pool.next();
     if (then < pool.size()) {
       const std::uint32_t* links = columns_.row_links(pool.slot(then));
       __builtin_prefetch(links);
       __builtin_prefetch(links + 16);
     }
+    if (count == 0) continue;
     score(scratch, slots, count, scores);
     for (std::size_t i = 0; i < count; ++i) pool.insert(scores[i], slots[i]);
   }
+}
+
+std::size_t Graph::expand(Scratch& scratch, std::size_t at, std::uint32_t* out) const {
+  const std::uint32_t slot = scratch.pool.slot(at);
+  scratch.pool.expand(at);
+  return unseen(scratch, slot, out);
 }
 
 bool Graph::walk_allowed(Scratch& scratch, std::size_t ef, const Allowed& allowed, std::size_t budget) const {

@@ -51,7 +51,7 @@ class Graph {
   void set_longest(float square) noexcept { longest_ = square; }
   [[nodiscard]] float longest() const noexcept { return longest_; }
 
-  static constexpr std::size_t kBuildWidth = 128;
+  static constexpr std::size_t kBuildWidth = 256;
   static constexpr float kAlpha = 1.1F;
 
  private:
@@ -72,6 +72,8 @@ class Graph {
   void enter(Scratch& scratch) const;
   void score(Scratch& scratch, const std::uint32_t* slots, std::size_t count, float* out) const;
   std::size_t unseen(Scratch& scratch, std::uint32_t slot, std::uint32_t* out) const;
+  // Marks a candidate of the pool as expanded and gives the rows behind it that were not met before.
+  std::size_t expand(Scratch& scratch, std::size_t at, std::uint32_t* out) const;
 
   // Makes `slot` the row that distances() measures from.
   void stand_on(std::uint32_t slot, FoldedQuery& query, std::vector<float>& plain) const;

@@ -44,7 +44,7 @@ Grid::Grid(std::size_t dim, Metric metric) : dim_(dim), blocks_((dim + 127) / 12
 }
 
 void Grid::fit(const float* rows, std::size_t count, std::size_t stride) {
-  std::vector<float> values(count);
+  std::vector<float> values(count), means(dim_);
   for (std::size_t j = 0; j < dim_; ++j) {
     double sum = 0.0, squares = 0.0;
     float least = std::numeric_limits<float>::infinity(), most = -least;
@@ -59,6 +59,7 @@ void Grid::fit(const float* rows, std::size_t count, std::size_t stride) {
     const double mean = sum / static_cast<double>(count);
     const double variance = std::max(0.0, squares / static_cast<double>(count) - mean * mean);
     const auto middle = static_cast<float>(mean);
+    means[j] = middle;
     const auto sigma = static_cast<float>(std::sqrt(variance));
     float low = least, high = most;
     double error = grid_error(values, low, high);
@@ -74,6 +75,35 @@ void Grid::fit(const float* rows, std::size_t count, std::size_t stride) {
     centre_[j] = low + 0.5F * (high - low);
     step_[j] = (high - low) / 15.0F;
   }
+  derive();
+  put_means_on_levels(means, rows, count, stride);
+}
+
+// Rows much shorter than others lie all around the mean. Where that falls between two levels they are half a step
+// from both; for such data the grid moves until the mean is a level, and their residuals become as fine as they are.
+void Grid::put_means_on_levels(const std::vector<float>& means, const float* rows, std::size_t count,
+                               std::size_t stride) {
+  constexpr std::size_t kLooked = 1024;
+  constexpr double kWorthwhile = 0.2;  // of the logarithm: typical data gain nothing and stay
+  const std::size_t each = std::max<std::size_t>(1, count / kLooked);
+  std::vector<float> shift(dim_);  // in steps
+  for (std::size_t j = 0; j < dim_; ++j) {
+    const float t = clamp((means[j] - centre_[j]) * inverse_[j] + kMiddle, 0.0F, 15.0F);
+    shift[j] = t - std::floor(t + 0.5F);
+  }
+  double gain = 0.0;
+  for (std::size_t i = 0; i < count; i += each) {
+    float now = 1e-6F, moved = 1e-6F;
+    for (std::size_t j = 0; j < dim_; ++j) {
+      const float t = (rows[i * stride + j] - centre_[j]) * inverse_[j] + kMiddle;
+      const float u = t - shift[j];
+      now = std::max(now, std::fabs(t - std::floor(clamp(t, 0.0F, 15.0F) + 0.5F)));
+      moved = std::max(moved, std::fabs(u - std::floor(clamp(u, 0.0F, 15.0F) + 0.5F)));
+    }
+    gain += std::log(static_cast<double>(now)) - std::log(static_cast<double>(moved));
+  }
+  if (gain < kWorthwhile * static_cast<double>((count + each - 1) / each)) return;
+  for (std::size_t j = 0; j < dim_; ++j) centre_[j] += shift[j] * step_[j];
   derive();
 }
 
@@ -107,40 +137,103 @@ void Grid::derive() {
   }
 }
 
-float Grid::encode(const float* x, Residual kind, std::uint8_t* code, std::uint8_t* residual) const {
+// The scale that loses least: a row that reaches beyond the grid in a few dimensions is better clipped there
+// than coarse everywhere.
+float Grid::four_bit_scale(const std::vector<float>& rest, float reach) const {
+  float best = reach / kMiddle;
+  double least = std::numeric_limits<double>::infinity();
+  for (float part = 1.0F; part > 0.2F && part * reach > 0.3F; part *= 0.85F) {
+    const float scale = part * reach / kMiddle, inverse = 1.0F / scale;
+    double error = 0.0;
+    for (std::size_t j = 0; j < dim_; ++j) {
+      const float level = std::floor(clamp(rest[j] * inverse, -kMiddle, kMiddle - 0.5F)) + 0.5F;
+      const float d = step_[j] * (rest[j] - scale * level);
+      error += static_cast<double>(d) * d;
+    }
+    if (error < least) {
+      least = error;
+      best = scale;
+    }
+  }
+  return best;
+}
+
+// Rounding shifts a row along its own direction, too, and that shift meets every query near the row in full.
+// Rounding a few dimensions the other way takes it out.
+void Grid::straighten(const float* x, const std::vector<float>& rest, float scale, float top,
+                      std::vector<float>& levels) const {
+  double shift = 0.0;
+  for (std::size_t j = 0; j < dim_; ++j) {
+    shift += static_cast<double>(x[j]) * step_[j] * (scale * levels[j] - rest[j]);
+  }
+  const float inverse = 1.0F / scale;
+  for (const float close : {0.35F, 0.15F, -0.5F}) {  // first where the other way is almost as near
+    for (std::size_t j = 0; j < dim_; ++j) {
+      const float gap = rest[j] * inverse - levels[j];
+      if (std::fabs(gap) < close || std::fabs(gap) > 0.5F) continue;
+      const float turn = gap >= 0.0F ? 1.0F : -1.0F;
+      const double change = static_cast<double>(x[j]) * step_[j] * scale * turn;
+      if (std::fabs(levels[j] + turn) > top || std::fabs(shift + change) >= std::fabs(shift)) continue;
+      levels[j] += turn;
+      shift += change;
+    }
+  }
+}
+
+Grid::Encoded Grid::encode(const float* x, Residual kind, std::uint8_t* code, std::uint8_t* residual) const {
   std::vector<float> rest(dim_);
-  float top = 0.0F;
+  float reach = 0.0F;
   std::fill(code, code + blocks_ * 64, std::uint8_t{0});
   for (std::size_t j = 0; j < dim_; ++j) {
     const float t = (x[j] - centre_[j]) * inverse_[j] + kMiddle;
     const float c = std::floor(clamp(t, 0.0F, 15.0F) + 0.5F);
     set_nibble(code, j, static_cast<unsigned>(c));
     rest[j] = t - c;
-    top = std::max(top, std::fabs(rest[j]));
+    reach = std::max(reach, std::fabs(rest[j]));
   }
-  if (kind == Residual::kNone) return top;
-  const float inverse = 1.0F / residual_scale(kind, top);
-  if (kind == Residual::kEight) {
+  if (kind == Residual::kNone) return {reach, 0.0F};
+  const bool eight = kind == Residual::kEight;
+  float scale = 1.0F;
+  if (reach > 0.0F) scale = eight ? reach / 127.0F : four_bit_scale(rest, reach);
+  const float inverse = 1.0F / scale;
+  std::vector<float> levels(dim_);
+  for (std::size_t j = 0; j < dim_; ++j) {
+    levels[j] = eight ? clamp(std::floor(rest[j] * inverse + 0.5F), -127.0F, 127.0F)
+                      : clamp(std::floor(rest[j] * inverse), -8.0F, 7.0F) + 0.5F;
+  }
+  if (metric_ != Metric::kL2 && reach > 0.0F) straighten(x, rest, scale, eight ? 127.0F : kMiddle, levels);
+  if (eight) {
     std::fill(residual, residual + padded(), std::uint8_t{128});
-    for (std::size_t j = 0; j < dim_; ++j) {
-      residual[j] = static_cast<std::uint8_t>(clamp(std::floor(rest[j] * inverse + 128.5F), 1.0F, 255.0F));
-    }
+    for (std::size_t j = 0; j < dim_; ++j) residual[j] = static_cast<std::uint8_t>(levels[j] + 128.0F);
   } else {
     std::fill(residual, residual + blocks_ * 64, std::uint8_t{0});
-    for (std::size_t j = 0; j < dim_; ++j) {
-      set_nibble(residual, j, static_cast<unsigned>(clamp(std::floor(rest[j] * inverse + 8.0F), 0.0F, 15.0F)));
-    }
+    for (std::size_t j = 0; j < dim_; ++j) set_nibble(residual, j, static_cast<unsigned>(levels[j] + kMiddle));
   }
-  return top;
+  return {reach, scale};
 }
 
 void Grid::decode(const std::uint8_t* code, const std::uint8_t* residual, Residual kind, float scale,
                   float* x) const {
-  for (std::size_t j = 0; j < dim_; ++j) {
-    float r = 0.0F;
-    if (kind == Residual::kEight) r = static_cast<float>(residual[j]) - 128.0F;
-    if (kind == Residual::kFour) r = static_cast<float>(nibble(residual, j)) - kMiddle;
-    x[j] = centre_[j] + step_[j] * (static_cast<float>(nibble(code, j)) - kMiddle + scale * r);
+  float c[128], r[128] = {};
+  for (std::size_t b = 0; b < blocks_; ++b) {  // plain loops over a block, so that they become vector code
+    const std::uint8_t* packed = code + b * 64;
+    for (std::size_t i = 0; i < 64; ++i) {
+      c[i] = static_cast<float>(packed[i] & 15U);
+      c[i + 64] = static_cast<float>(packed[i] >> 4U);
+    }
+    if (kind == Residual::kEight) {
+      for (std::size_t i = 0; i < 128; ++i) r[i] = static_cast<float>(residual[b * 128 + i]) - 128.0F;
+    } else if (kind == Residual::kFour) {
+      const std::uint8_t* rest = residual + b * 64;
+      for (std::size_t i = 0; i < 64; ++i) {
+        r[i] = static_cast<float>(rest[i] & 15U) - kMiddle;
+        r[i + 64] = static_cast<float>(rest[i] >> 4U) - kMiddle;
+      }
+    }
+    const std::size_t first = b * 128, n = std::min<std::size_t>(128, dim_ - first);
+    for (std::size_t i = 0; i < n; ++i) {
+      x[first + i] = centre_[first + i] + step_[first + i] * (c[i] - kMiddle + scale * r[i]);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "aligned.hpp"
 #include "kernels/table.hpp"
@@ -44,13 +45,12 @@ class Grid {
   // Takes a stored grid; false when a number is not finite or a step is negative.
   bool restore(const float* centre, const float* step);
 
-  // x: the caller's row, normalised for cosine. Returns the largest distance from the code, in steps: 0.5 for
-  // a row that lies on the grid, more for one that reaches beyond it.
-  float encode(const float* x, Residual kind, std::uint8_t* code, std::uint8_t* residual) const;
-  // The scale of the residual that encode wrote when it returned `top`.
-  static float residual_scale(Residual kind, float top) noexcept {
-    return top > 0.0F ? top / (kind == Residual::kEight ? 127.0F : 7.5F) : 1.0F;
-  }
+  struct Encoded {
+    float reach;  // the largest distance from the code, in steps: 0.5 on the grid, more for a row beyond it
+    float scale;  // of the residual
+  };
+  // x: the caller's row, normalised for cosine.
+  Encoded encode(const float* x, Residual kind, std::uint8_t* code, std::uint8_t* residual) const;
   void decode(const std::uint8_t* code, const std::uint8_t* residual, Residual kind, float scale, float* x) const;
   // |x'|^2 of the 4-bit code around the centre.
   [[nodiscard]] float code_norm(const std::uint8_t* code) const noexcept;
@@ -72,6 +72,10 @@ class Grid {
 
  private:
   void derive();
+  void put_means_on_levels(const std::vector<float>& means, const float* rows, std::size_t count, std::size_t stride);
+  [[nodiscard]] float four_bit_scale(const std::vector<float>& rest, float reach) const;
+  void straighten(const float* x, const std::vector<float>& rest, float scale, float top,
+                  std::vector<float>& levels) const;
 
   std::size_t dim_ = 0;
   std::size_t blocks_ = 0;

@@ -22,6 +22,7 @@ constexpr char kMagic[8] = {'M', 'A', 'S', 'T', 'R', 'A', 'V', 'X'};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kByteOrder = 0x01020304U;
 constexpr std::size_t kPage = 4096;
+constexpr std::uint64_t kWidest = 4096;  // of the walks that calibration tries
 constexpr std::uint32_t kAllowZero = 1, kFitted = 2, kGraph = 4, kFine = 8;
 
 enum Section : std::size_t {
@@ -43,6 +44,8 @@ struct Header {
   std::uint64_t seed, slots, live, next_id, fit_rows, late_rows, calibrated_rows, refits;
   double fit_error, late_error, longest;
   Extent sections[kSections];
+  double far_bar;
+  std::uint64_t far_width;
 };
 static_assert(sizeof(Header) < kPage - 8 && std::is_trivially_copyable_v<Header>);
 
@@ -121,7 +124,8 @@ Header read_header(const std::string& path, const Mapping& file) {
   if (out.dim == 0 || out.dim > kMaxDim || out.metric > 2 || out.storage > 3 || out.flags > 15) {
     corrupt(path, 32, "a dimension, metric, storage or flag that cannot be");
   }
-  const bool sane = std::isfinite(out.fit_error) && std::isfinite(out.late_error) && std::isfinite(out.longest);
+  const bool sane = std::isfinite(out.fit_error) && std::isfinite(out.late_error) && std::isfinite(out.longest) &&
+                    !std::isnan(out.far_bar);
   if (out.slots > kMaxSlots || out.live > out.slots || !sane || out.longest < 0) {
     corrupt(path, 48, "a count that cannot be");
   }
@@ -269,6 +273,8 @@ VectorIndex VectorIndex::open(const std::string& path, bool mmap, bool read_only
   s.removed = list(kRemoved);
   const auto* curve = reinterpret_cast<const Calibration*>(at(kCurve));
   s.calibration.assign(curve, curve + header.sections[kCurve].bytes / sizeof(Calibration));
+  s.far_bar = header.far_bar;
+  s.far_width = std::min<std::uint64_t>(header.far_width, kWidest);
   s.live = header.live;
   s.next_id = header.next_id;
   s.fit_rows = header.fit_rows;
@@ -334,6 +340,8 @@ void VectorIndex::save(const std::string& path) {
   header.refits = s.refits;
   header.fit_error = s.fit_error;
   header.late_error = s.late_error;
+  header.far_bar = s.far_bar;
+  header.far_width = s.far_width;
   header.longest = static_cast<double>(s.graph.longest());
   std::vector<float> grid;
   if (s.fitted) {

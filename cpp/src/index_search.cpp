@@ -15,6 +15,8 @@ namespace {
 // Costs in units of one row of a sequential scan of 4-bit codes; measured, see bench/README.md.
 constexpr double kHopCost = 2.2;     // a distance of a walk
 constexpr double kGatherCost = 1.6;  // a row of a scan by list
+constexpr std::size_t kManyQueries = 16;            // enough to decode the rows of a filter for
+constexpr std::size_t kMostDecoded = std::size_t{1} << 24U;  // floats
 constexpr std::size_t kRun = 256;    // rows scored before their scores are looked at
 
 void check_query(const MatrixView& queries, const IndexOptions& options, const kernels::KernelTable& table) {
@@ -109,6 +111,7 @@ VectorIndex::State::Plan VectorIndex::State::plan(const SearchOptions& search, c
   const std::size_t slots = columns.count();
   out.ef = search.ef > 0 ? std::max(search.ef, search.k)
                          : width_for(search.recall > 0.0 ? search.recall : kDefaultRecall, search.k);
+  out.ef = std::min(out.ef, slots);  // wider is no better, and a file may say anything
   if (out.ef == 0) return out;  // the graph does not reach it: look at every row
   const double row = graph.fine() ? kHopCost : 1.0;
   const double all = row * (chosen.filtered ? kGatherCost * static_cast<double>(chosen.allowed.count)
@@ -118,6 +121,13 @@ VectorIndex::State::Plan VectorIndex::State::plan(const SearchOptions& search, c
     walk *= static_cast<double>(slots) / static_cast<double>(std::max<std::size_t>(1, chosen.allowed.count));
   }
   out.graph = walk < all;
+  out.watch = out.graph && search.ef == 0 && !chosen.filtered;
+  if (out.watch && far_width > 0) {  // as much wider as the one for near queries
+    const std::size_t usual = std::max<std::size_t>(1, width_for(kDefaultRecall, search.k));
+    out.far_ef = std::max(out.ef, far_width * std::max(out.ef, usual) / usual + (search.k > 10 ? 2 * (search.k - 10) : 0));
+    out.far_ef = std::min(out.far_ef, slots);
+    if (walk_cost(out.far_ef) >= all) out.far_ef = 0;
+  }
   return out;
 }
 
@@ -138,6 +148,10 @@ SearchResult VectorIndex::State::search(const MatrixView& queries, const SearchO
   out.scores.resize(queries.rows * out.width);
   if (out.width == 0) return out;
   const Plan how = plan(search_options, chosen);
+  const std::size_t decoded = chosen.allowed.count * options.dim;
+  if (fitted && chosen.filtered && !how.graph && queries.rows >= kManyQueries && decoded <= kMostDecoded) {
+    return search_decoded(queries, search_options, chosen);
+  }
   parallel_for(search_options.threads, queries.rows, search_options.threads > 1 ? 8 : queries.rows,
                [&](std::size_t, std::size_t begin, std::size_t end) {
                  const ScratchPool::Lease scratch(scratches);
@@ -146,6 +160,35 @@ SearchResult VectorIndex::State::search(const MatrixView& queries, const SearchO
                               out.ids.data() + i * out.width, out.scores.data() + i * out.width);
                  }
                });
+  return out;
+}
+
+// Many queries on the same few rows: the rows are decoded once, and compared in register tiles.
+SearchResult VectorIndex::State::search_decoded(const MatrixView& queries, const SearchOptions& search_options,
+                                                const Chosen& chosen) const {
+  const std::size_t dim = options.dim, count = chosen.slots.size();
+  std::vector<float> rows(count * dim), units;
+  parallel_for(search_options.threads, count, 64, [&](std::size_t, std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) columns.read(grid, chosen.slots[i], rows.data() + i * dim);
+  });
+  MatrixView asked = queries;
+  if (options.metric == Metric::kCosine) {  // what was read is normalised
+    units.resize(queries.rows * dim);
+    for (std::size_t i = 0; i < queries.rows; ++i) {
+      const float* from = queries.data + i * queries.stride;
+      const double square = square_of(table, from, dim);
+      const auto inverse = static_cast<float>(square > 0.0 ? 1.0 / std::sqrt(square) : 0.0);
+      for (std::size_t j = 0; j < dim; ++j) units[i * dim + j] = from[j] * inverse;
+    }
+    asked = {units.data(), queries.rows, dim, dim};
+  }
+  SearchResult out;
+  out.width = std::min(search_options.k, count);
+  out.ids.resize(queries.rows * out.width);
+  out.scores.resize(queries.rows * out.width);
+  exact_search(options.metric == Metric::kL2 ? Metric::kL2 : Metric::kDot, {rows.data(), count, dim, dim}, asked,
+               out.width, search_options.threads, out.ids.data(), out.scores.data());
+  for (std::uint64_t& id : out.ids) id = columns.id(chosen.slots[id]);
   return out;
 }
 
@@ -165,25 +208,21 @@ void VectorIndex::State::search_one(const float* query, const SearchOptions& sea
     scan_staged(asked, scratch, chosen, width);
   } else {
     grid.fold(table, asked, scratch.query);
-    bool walked = how.graph;
-    if (walked && chosen.filtered) {
-      walked = graph.walk_allowed(scratch, std::max(how.ef, kept_for(search_options.k, options.dim)), chosen.allowed,
-                                  std::max<std::size_t>(512, chosen.allowed.count));
-      if (walked) scratch.candidates = scratch.found.sorted();
-    } else if (walked) {
-      graph.walk(scratch, how.ef);
-      scratch.candidates.clear();
-      for (std::size_t i = 0; i < scratch.pool.size() && scratch.candidates.size() < kept_for(search_options.k, options.dim); ++i) {
-        const std::uint32_t slot = scratch.pool.slot(i);
-        if (!columns.is_dead(slot)) scratch.candidates.push_back({scratch.pool.score(i), slot});
-      }
-      walked = scratch.candidates.size() >= width;
-    }
-    if (!walked) scan(scratch, chosen, std::max<std::size_t>(64, kept_for(width, options.dim)));
-    refine(scratch, width, chosen, walked);
     offset = columns.residual_kind == Residual::kNone ? scratch.query.plain_square : scratch.query.square;
+    bool walked = how.graph && walk(scratch, search_options, chosen, how.ef, width);
+    if (walked && how.watch && nearness(scratch.query, scratch.refined.best()) <= far_bar) {
+      walked = how.far_ef > 0 && walk(scratch, search_options, chosen, how.far_ef, width);
+    }
+    if (!walked) {
+      scan(scratch, chosen, std::max<std::size_t>(64, kept_for(width, options.dim)));
+      refine(scratch, width, false);
+    }
   }
   const std::vector<Scored>& best = scratch.refined.sorted();
+  if (best.size() < width) {
+    // Rows that came in by add can always be compared: only a file can hold such numbers.
+    throw Error(ErrorCode::kCorrupt, "The index holds rows that cannot be compared with this query: its file was damaged.");
+  }
   for (std::size_t i = 0; i < width; ++i) {
     ids[i] = columns.id(best[i].row);
     scores[i] = best[i].score;
@@ -191,7 +230,35 @@ void VectorIndex::State::search_one(const float* query, const SearchOptions& sea
   }
 }
 
-void VectorIndex::State::refine(Scratch& scratch, std::size_t width, const Chosen& /*chosen*/, bool from_walk) const {
+// Walks with this width and scores the best of it again; false when too few rows may be answers.
+bool VectorIndex::State::walk(Scratch& scratch, const SearchOptions& search_options, const Chosen& chosen,
+                              std::size_t ef, std::size_t width) const {
+  const std::size_t kept = kept_for(search_options.k, options.dim, ef);
+  if (chosen.filtered) {
+    const std::size_t budget = std::max<std::size_t>(512, chosen.allowed.count);
+    if (!graph.walk_allowed(scratch, std::max(ef, kept), chosen.allowed, budget)) return false;
+    scratch.candidates = scratch.found.sorted();
+  } else {
+    graph.walk(scratch, ef);
+    scratch.candidates.clear();
+    for (std::size_t i = 0; i < scratch.pool.size() && scratch.candidates.size() < kept; ++i) {
+      const std::uint32_t slot = scratch.pool.slot(i);
+      if (!columns.is_dead(slot)) scratch.candidates.push_back({scratch.pool.score(i), slot});
+    }
+    if (scratch.candidates.size() < width) return false;
+  }
+  refine(scratch, width, true);
+  return true;
+}
+
+// How near a row with this score lies to the query, on a scale that queries of any length share.
+double VectorIndex::State::nearness(const FoldedQuery& query, float score) const {
+  const double square = columns.residual_kind == Residual::kNone ? query.plain_square : query.square;
+  if (options.metric == Metric::kL2) return static_cast<double>(score) - square;
+  return square > 0.0 ? static_cast<double>(score) / std::sqrt(square) : 0.0;
+}
+
+void VectorIndex::State::refine(Scratch& scratch, std::size_t width, bool from_walk) const {
   constexpr std::size_t kAhead = 4;
   const std::vector<Scored>& from = scratch.candidates;
   scratch.refined.reset(width);

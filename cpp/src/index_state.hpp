@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -27,9 +29,10 @@ constexpr std::size_t kFitRows = 1024;
 constexpr std::size_t kMaxSlots = 0x7fffffffU;
 constexpr double kDefaultRecall = 0.97;
 
-// How many of the best by code are scored again. Few dimensions average less of a code's error away.
-inline std::size_t kept_for(std::size_t k, std::size_t dim) {
-  return std::max<std::size_t>(3 * k, 30) + std::min<std::size_t>(128, 3000 / dim);
+// How many of the best by code are scored again. Few dimensions average less of a code's error away; who walks
+// wide wants it exact.
+inline std::size_t kept_for(std::size_t k, std::size_t dim, std::size_t ef = 0) {
+  return std::max(std::max<std::size_t>(3 * k, 30) + std::min<std::size_t>(128, 3000 / dim), ef / 2);
 }
 
 // What a walk of this width found of the true neighbours of the index's own rows, and what it cost.
@@ -59,6 +62,8 @@ class VectorIndex::State {
   struct Plan {
     bool graph = false;
     std::size_t ef = 0;
+    bool watch = false;     // a query that turns out to lie far from the rows is searched again, with
+    std::size_t far_ef = 0;  // this width, or by scan
   };
   struct Chosen {  // the rows a filter lets through
     bool filtered = false;
@@ -67,15 +72,19 @@ class VectorIndex::State {
     Allowed allowed;
   };
   SearchResult search(const MatrixView& queries, const SearchOptions& options) const;
+  SearchResult search_decoded(const MatrixView& queries, const SearchOptions& options, const Chosen& chosen) const;
   Chosen choose_rows(const Filter& filter) const;
   Plan plan(const SearchOptions& options, const Chosen& chosen) const;
   std::size_t width_for(double recall, std::size_t k) const;
   double walk_cost(std::size_t ef) const;
+  bool walk(Scratch& scratch, const SearchOptions& options, const Chosen& chosen, std::size_t ef,
+            std::size_t width) const;
+  double nearness(const FoldedQuery& query, float score) const;
   void search_one(const float* query, const SearchOptions& options, const Chosen& chosen, const Plan& plan,
                   std::size_t width, Scratch& scratch, std::uint64_t* ids, float* scores) const;
   void scan(Scratch& scratch, const Chosen& chosen, std::size_t keep) const;
   void scan_staged(const float* query, Scratch& scratch, const Chosen& chosen, std::size_t keep) const;
-  void refine(Scratch& scratch, std::size_t width, const Chosen& chosen, bool from_walk) const;
+  void refine(Scratch& scratch, std::size_t width, bool from_walk) const;
 
   // ---- fitting and tuning (writer held)
   void fit(const MatrixView& incoming, std::size_t threads);
@@ -86,6 +95,10 @@ class VectorIndex::State {
   void link(const std::vector<std::uint32_t>& slots, std::size_t threads);
   void choose_pivots();
   void tune(bool always);
+  void tune_far(Scratch& scratch, const std::vector<std::vector<float>>& near, std::mt19937_64& random);
+  std::vector<Scored> truth_of(Scratch& scratch, const float* query, std::uint32_t besides) const;
+  double found_by_walk(Scratch& scratch, const float* query, std::uint32_t besides, std::size_t ef,
+                       const std::vector<Scored>& truth) const;
   void repair(std::size_t threads);
   void optimize(std::size_t threads);
 
@@ -112,6 +125,8 @@ class VectorIndex::State {
   std::size_t refits = 0;
   std::vector<Calibration> calibration;
   std::size_t calibrated_rows = 0;
+  double far_bar = -std::numeric_limits<double>::infinity();  // a query whose best row is no nearer than this is far
+  std::size_t far_width = 0;     // what such queries are searched with; 0: by scan
 
   std::string path;              // of an opened file
   bool read_only = false;

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "grid.hpp"
+#include "mastra/object_pool.hpp"
 #include "top_k.hpp"
 
 namespace mastra {
@@ -32,18 +32,16 @@ class Pool {
   }
   void insert(float score, std::uint32_t slot) noexcept {
     if (!takes(score)) return;
-    std::size_t low = 0, high = size_;
-    while (low < high) {
-      const std::size_t middle = (low + high) / 2;
-      if (items_[middle].score >= score) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
+    Scored* const items = items_.data();
+    std::size_t low = 0;  // how many come before it; halved without a branch, for none could be foretold
+    for (std::size_t left = size_; left > 0;) {
+      const std::size_t half = (left + 1) / 2;
+      low += items[low + half - 1].score >= score ? half : 0;
+      left -= half;
     }
     if (size_ < capacity_) ++size_;
-    std::memmove(&items_[low + 1], &items_[low], (size_ - 1 - low) * sizeof(Scored));
-    items_[low] = {score, slot};
+    std::memmove(items + low + 1, items + low, (size_ - 1 - low) * sizeof(Scored));
+    items[low] = {score, slot};
     next_ = std::min(next_, low);
   }
   // The best candidate not yet expanded, or size().
@@ -65,25 +63,32 @@ class Visited {
     const std::size_t words = (slots + 63) / 64;
     if (bits_.size() < words) {
       bits_.assign(words + words / 4, 0);
-    } else if (touched_.size() > bits_.size() / 4) {
+    } else if (count_ > bits_.size() / 4) {
       std::memset(bits_.data(), 0, bits_.size() * sizeof(std::uint64_t));
     } else {
-      for (const std::uint32_t slot : touched_) bits_[slot / 64] = 0;
+      for (std::size_t i = 0; i < count_; ++i) bits_[touched_[i] / 64] = 0;
     }
-    touched_.clear();
+    count_ = 0;
   }
-  bool first(std::uint32_t slot) {
+  // Room for so many more calls of first.
+  void reserve(std::size_t more) {
+    if (touched_.size() < count_ + more) touched_.resize(2 * (count_ + more));
+  }
+  // 1 the first time, else 0: no branch, for half of a row's links have been seen and none could be foretold.
+  std::size_t first(std::uint32_t slot) noexcept {
     std::uint64_t& word = bits_[slot / 64];
     const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
-    if ((word & bit) != 0) return false;
+    const auto fresh = static_cast<std::size_t>((word & bit) == 0);
     word |= bit;
-    touched_.push_back(slot);
-    return true;
+    touched_[count_] = slot;
+    count_ += fresh;
+    return fresh;
   }
 
  private:
   std::vector<std::uint64_t> bits_;
   std::vector<std::uint32_t> touched_;
+  std::size_t count_ = 0;
 };
 
 struct Scratch {
@@ -100,44 +105,31 @@ struct Scratch {
   std::size_t distances = 0;
 };
 
+// Scratch of searches that are over waits for the next ones. More searches at once than the pool has places
+// work on scratch of their own.
 class ScratchPool {
  public:
   class Lease {
    public:
-    explicit Lease(ScratchPool& pool) : pool_(&pool), scratch_(pool.take()) {}
-    ~Lease() { pool_->give(std::move(scratch_)); }
+    explicit Lease(ScratchPool& pool) : pool_(pool.pool_), place_(pool_.try_acquire()) {
+      if (place_ == nullptr) own_ = std::make_unique<Scratch>();
+    }
+    ~Lease() {
+      if (place_ != nullptr) pool_.release(place_);
+    }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    Scratch& operator*() const noexcept { return *scratch_; }
+    Scratch& operator*() const noexcept { return place_ != nullptr ? **place_ : *own_; }
 
    private:
-    ScratchPool* pool_;
-    std::unique_ptr<Scratch> scratch_;
+    using Place = std::unique_ptr<Scratch>;
+    ObjectPool<Place>& pool_;
+    Place* place_;
+    Place own_;
   };
 
  private:
-  std::unique_ptr<Scratch> take() {
-    {
-      const std::lock_guard<std::mutex> hold(lock_);
-      if (!idle_.empty()) {
-        std::unique_ptr<Scratch> out = std::move(idle_.back());
-        idle_.pop_back();
-        return out;
-      }
-    }
-    return std::make_unique<Scratch>();
-  }
-  void give(std::unique_ptr<Scratch> scratch) noexcept {
-    const std::lock_guard<std::mutex> hold(lock_);
-    if (idle_.size() < kKept) {
-      if (idle_.capacity() == 0) idle_.reserve(kKept);
-      idle_.push_back(std::move(scratch));
-    }
-  }
-
-  static constexpr std::size_t kKept = 64;
-  std::mutex lock_;
-  std::vector<std::unique_ptr<Scratch>> idle_;
+  ObjectPool<std::unique_ptr<Scratch>> pool_{64, [] { return std::make_unique<Scratch>(); }};
 };
 
 }  // namespace mastra

@@ -94,14 +94,16 @@ void SseParser::parse(std::string_view chunk, SseSink& sink) {
 }
 
 void SseParser::line(std::string_view text, bool in_chunk, SseSink& sink) {
-  if (++line_number_ == 1 && text.substr(0, 3) == kByteOrderMark) text.remove_prefix(3);
-  if (text.empty()) {
-    dispatch(sink);
-    return;
-  }
+  ++line_number_;
+  // With the byte-order mark, as a line is measured that is still coming.
   if (text.size() > limits_.line) {
     throw Error(ErrorCode::kLimit, "line " + std::to_string(line_number_) + " of the event stream is longer than " +
                                        std::to_string(limits_.line) + " bytes");
+  }
+  if (line_number_ == 1 && text.substr(0, 3) == kByteOrderMark) text.remove_prefix(3);
+  if (text.empty()) {
+    dispatch(sink);
+    return;
   }
   const Utf8 encoding = check_utf8(text);
   if (encoding == Utf8::kInvalid) {

@@ -13,7 +13,11 @@ enum Place : std::size_t {
   kWord = 27 * 27, kCapital, kCamel, kAccented, kLong, kUnspaced, kHan, kHanRun, kKana, kHangul, kSlavic, kSlavicWord, kDigits,
   kScript, kLines, kSpaces, kTab, kMarks, kMark, kWideMark, kPicture, kOther, kManyMarks, kManyLines, kSpacedDigits, kPlaces
 };
+// The characters with a level of their own; kHan is for the others.
+constexpr std::uint32_t kFirstHan = 0x4E00, kLastHan = 0x9FFF;
+constexpr std::int64_t kHanStep = 51;
 static_assert(sizeof kCl100kWeights / sizeof(short) == kPlaces && sizeof kO200kWeights / sizeof(short) == kPlaces);
+static_assert(sizeof kCl100kHan == kLastHan - kFirstHan + 2 && sizeof kO200kHan == sizeof kCl100kHan);
 
 enum class Kind : std::uint8_t { kLetter, kHan, kKana, kHangul, kSlavic, kDigit, kScript, kLine, kSpace, kMark, kOther };
 
@@ -46,7 +50,8 @@ Place place_of_other(std::uint32_t code) noexcept {
 
 class Estimate {
  public:
-  Estimate(std::string_view text, const short* weights) noexcept : at_(text.data()), end_(at_ + text.size()), weights_(weights) {
+  Estimate(std::string_view text, const short* weights, const char* han) noexcept
+      : at_(text.data()), end_(at_ + text.size()), weights_(weights), han_(han) {
     read();
   }
 
@@ -56,7 +61,7 @@ class Estimate {
       const bool after_space = before_ == ' ';
       switch (kind_of(code_)) {
         case Kind::kLetter: sum += word() + (after_space ? 0 : weight(kUnspaced)); break;
-        case Kind::kHan: sum += run(Kind::kHan) * weight(kHan) + weight(kHanRun); break;
+        case Kind::kHan: sum += han(); break;
         case Kind::kKana: sum += run(Kind::kKana) * weight(kKana); break;
         case Kind::kHangul: sum += run(Kind::kHangul) * weight(kHangul); break;
         case Kind::kSlavic: sum += run(Kind::kSlavic) * weight(kSlavic) + weight(kSlavicWord); break;
@@ -109,6 +114,14 @@ class Estimate {
     return size;
   }
 
+  std::int64_t han() noexcept {
+    std::int64_t sum = weight(kHanRun);
+    for (; size_ > 0 && kind_of(code_) == Kind::kHan; take()) {
+      sum += in(code_, kFirstHan, kLastHan) ? (han_[code_ - kFirstHan] - 'A') * kHanStep : weight(kHan);
+    }
+    return sum;
+  }
+
   std::int64_t word() noexcept {
     std::int64_t size = 0;
     std::int64_t sum = 0;
@@ -157,6 +170,7 @@ class Estimate {
   const char* at_;
   const char* end_;
   const short* weights_;
+  const char* han_;
   std::uint32_t code_ = 0;
   std::uint32_t before_ = 0;
   std::size_t size_ = 0;
@@ -166,7 +180,8 @@ class Estimate {
 
 std::size_t estimate_tokens(std::string_view text, TokenEncoding encoding) noexcept {
   if (text.empty()) return 0;
-  const std::int64_t total = Estimate(text, encoding == TokenEncoding::kCl100k ? kCl100kWeights : kO200kWeights).total();
+  const bool older = encoding == TokenEncoding::kCl100k;
+  const std::int64_t total = Estimate(text, older ? kCl100kWeights : kO200kWeights, older ? kCl100kHan : kO200kHan).total();
   const std::int64_t tokens = (total + kOne / 2) / kOne;
   return tokens > 1 ? static_cast<std::size_t>(tokens) : 1;
 }

@@ -32,6 +32,12 @@ class TopK {
   }
   [[nodiscard]] std::size_t size() const noexcept { return heap_.size(); }
   [[nodiscard]] bool full() const noexcept { return heap_.size() == k_; }
+  // The largest score; minus infinity when there is none.
+  [[nodiscard]] float best() const noexcept {
+    float out = -std::numeric_limits<float>::infinity();
+    for (const Scored& item : heap_) out = std::max(out, item.score);
+    return out;
+  }
   void push(float score, std::uint32_t row) {
     if (!(score >= bar())) return;
     const Scored item{score, row};

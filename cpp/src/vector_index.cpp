@@ -18,6 +18,8 @@ namespace {
 using Writing = std::lock_guard<std::mutex>;
 using Alone = std::lock_guard<Gate>;
 
+constexpr float kMostHalf = 65504.0F;
+
 std::string row_name(std::size_t i) { return "Row " + std::to_string(i) + " "; }
 
 void check_rows(const MatrixView& rows, const IndexOptions& options, const kernels::KernelTable& table) {
@@ -29,6 +31,10 @@ void check_rows(const MatrixView& rows, const IndexOptions& options, const kerne
     const double square = square_of(table, rows.data + i * rows.stride, rows.dim);
     if (!(square <= static_cast<double>(std::numeric_limits<float>::max()) / 16.0)) {
       throw Error(ErrorCode::kInvalidArgument, row_name(i) + "holds NaN, infinity or numbers too large to compare.");
+    }
+    const float* row = rows.data + i * rows.stride;
+    if (options.storage == Storage::kF16 && std::any_of(row, row + rows.dim, [](float x) { return std::fabs(x) > kMostHalf; })) {
+      throw Error(ErrorCode::kInvalidArgument, row_name(i) + "holds a number beyond 65504, which storage f16 cannot keep.");
     }
     if (options.metric == Metric::kCosine && !(square > 0.0) && !options.allow_zero) {
       throw Error(ErrorCode::kInvalidArgument,
@@ -207,6 +213,8 @@ void VectorIndex::State::restart() {
   graph.set_longest(0.0F);
   fitted = graph_ready = false;
   calibration.clear();
+  far_bar = -std::numeric_limits<double>::infinity();
+  far_width = 0;
   calibrated_rows = fit_rows = late_rows = 0;
   late_error = 0.0;
 }

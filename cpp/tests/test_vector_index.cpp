@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "checksum.hpp"
 #include "mastra/vector_index.hpp"
 
 using namespace mastra;
@@ -198,6 +199,55 @@ TEST(every_changed_byte_of_a_file_is_noticed) {
     write_bytes(path, good);
     CHECK(VectorIndex::open(path, true, true, false).size() == rows);
   }
+}
+
+TEST(a_file_with_right_checksums_and_absurd_numbers_is_refused_when_it_is_searched) {
+  const Folder folder;
+  const std::string path = folder.file("index");
+  const std::vector<float> rows = normal_rows(1100, 21);
+  VectorIndex made(options(Metric::kL2, Storage::kCompact));
+  made.add(view(rows), nullptr, false, 1);
+  made.save(path);
+  const std::vector<std::uint8_t> good = read_bytes(path);
+  constexpr std::size_t kGridAt = 4096, kTable = 136;  // the grid is the first section; its checksum stands in the table
+  int refused = 0;
+  for (const float centre : {-1e36F, 3e36F, 3e37F, -1.9e38F}) {
+    for (const float step : {1e-3F, 0.1F, 1.0F, 30.0F}) {
+      for (const std::size_t dims : {std::size_t{1}, std::size_t{2}, kDim}) {
+        std::vector<std::uint8_t> bytes = good;
+        for (std::size_t j = 0; j < dims; ++j) {
+          const float signed_centre = j % 2 == 0 ? centre : -centre;
+          std::memcpy(bytes.data() + kGridAt + 4 * j, &signed_centre, 4);
+          std::memcpy(bytes.data() + kGridAt + 4 * kDim + 4 * j, &step, 4);
+        }
+        const std::uint64_t grid = checksum(bytes.data() + kGridAt, 4096);
+        std::memcpy(bytes.data() + kTable + 16, &grid, 8);
+        const std::uint64_t header = checksum(bytes.data(), 4088);
+        std::memcpy(bytes.data() + 4088, &header, 8);
+        write_bytes(path, bytes);
+        const VectorIndex index = VectorIndex::open(path, false, true, false);
+        for (const std::size_t ef : {std::size_t{0}, std::size_t{16}, std::size_t{300}}) {
+          try {
+            CHECK(index.search(some(rows, 0, 1), best(10, ef)).width == 10);
+          } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::kCorrupt);
+            ++refused;
+          }
+        }
+      }
+    }
+  }
+  CHECK(refused > 0);
+}
+
+TEST(storage_of_halves_refuses_what_a_half_cannot_hold) {
+  VectorIndex index(options(Metric::kL2, Storage::kF16));
+  std::vector<float> rows = normal_rows(2, 22);
+  rows[kDim + 3] = -65505.0F;
+  CHECK_THROWS(ErrorCode::kInvalidArgument, index.add(view(rows), nullptr, false, 1));
+  CHECK(index.size() == 0);
+  rows[kDim + 3] = -65504.0F;
+  CHECK(index.add(view(rows), nullptr, false, 1).size() == 2);
 }
 
 TEST(every_changed_byte_of_a_log_is_noticed_and_a_torn_end_is_dropped) {

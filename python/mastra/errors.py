@@ -33,6 +33,7 @@ MastraError                     code, message, hint, retryable, details
 │  │  ├─ StorageCorrupt         stored bytes that fail their checks; refused whole
 │  │  ├─ StorageFull            no space; nothing was written
 │  │  ├─ StorageUnavailable     the database cannot be reached or is busy for too long
+│  │  │  └─ CommitUnknown       the connection broke during a commit; the write may have happened
 │  │  └─ SchemaTooNew           written by a newer version than this one
 │  ├─ VectorError
 │  │  ├─ IndexMissing           no such index (also LookupError)
@@ -55,7 +56,8 @@ MastraError                     code, message, hint, retryable, details
 │     └─ ToolTimeout            the tool took too long (also TimeoutError)
 ├─ WorkflowError                run_id, step
 │  ├─ StepFailed                a step raised after its last retry
-│  │  └─ StepTimeout            a step took too long (also TimeoutError)
+│  │  ├─ StepTimeout            a step took too long (also TimeoutError)
+│  │  └─ ProcessLost            the process that ran a step ended
 │  ├─ HistoryMismatch           the recorded run does not fit today's definition
 │  ├─ RunMissing                no such run (also LookupError)
 │  ├─ RunExists                 the run id is taken by a run with other input
@@ -394,6 +396,13 @@ class StorageUnavailable(StorageError):
     default_retryable = True
 
 
+class CommitUnknown(StorageUnavailable):
+    """The connection broke during a commit: the write may have happened. Read before you write it again."""
+
+    code = "storage-commit-unknown"
+    default_retryable = False
+
+
 class SchemaTooNew(StorageError):
     """The data was written by a newer version of mastra than this one."""
 
@@ -555,6 +564,13 @@ class StepTimeout(StepFailed, TimeoutError):
     """A step took longer than it may."""
 
     code = "step-timeout"
+
+
+class ProcessLost(StepFailed):
+    """The process that ran a step ended before it answered."""
+
+    code = "process-lost"
+    default_retryable = True
 
 
 class HistoryMismatch(WorkflowError):

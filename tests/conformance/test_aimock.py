@@ -1,6 +1,6 @@
 """Every wire format against aimock, a mock of the vendors' APIs that somebody else wrote.
 
-Run by hand after `npm i @copilotkit/aimock`:
+`.ci/services` fetches it where there is npm. By hand, after `npm i @copilotkit/aimock`:
 `MASTRA_AIMOCK=node_modules/.bin/aimock pytest -m service tests/conformance/test_aimock.py`.
 """
 

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 import pytest
+from tests.conformance.backends import answers
 
-from mastra.errors import StorageUnavailable
+from mastra.errors import CommitUnknown, StorageUnavailable
 from mastra.registry import open_url
 from mastra.types.ids import new_id
 from mastra.types.records import Expect, Order, Put, Table
@@ -33,6 +34,11 @@ BACKENDS = [
     ),
     pytest.param(
         Backend("mariadb://root@127.0.0.1:{port}/test", 3306, b"\x03COMMIT", b"INSERT INTO `m_"), id="mariadb"
+    ),
+    pytest.param(
+        Backend("mongodb://127.0.0.1:{port}/mastra_contract?writers=1", 57017, b"writeConcern", None),
+        id="mongodb",
+        marks=pytest.mark.skipif(not answers("mongodb://127.0.0.1:57017"), reason="no server of that protocol here"),
     ),
     pytest.param(Backend("redis://127.0.0.1:{port}/9?prefix=contract", 6379, b"EVALSHA", None), id="redis"),
 ]  # fmt: skip
@@ -122,7 +128,7 @@ async def broken_at(backend: Backend) -> AsyncIterator[tuple]:
 async def test_a_write_that_may_have_happened_is_not_offered_for_a_retry(backend):
     async with broken_at(backend) as (wire, storage, direct, table):
         wire.cut_at = backend.commit
-        with pytest.raises(StorageUnavailable) as caught:
+        with pytest.raises(CommitUnknown) as caught:
             await storage.write([Expect(table, "k"), Put(table, "k", {"at": 2})])
         assert wire.cuts == 1, "the driver sent the write again"
         assert not caught.value.retryable
@@ -136,13 +142,13 @@ async def test_a_write_that_may_have_happened_is_not_offered_for_a_retry(backend
 async def test_rows_that_may_have_been_claimed_are_not_offered_either(backend):
     async with broken_at(backend) as (wire, storage, direct, table):
         wire.cut_at = backend.commit
-        with pytest.raises(StorageUnavailable) as caught:
+        with pytest.raises(CommitUnknown) as caught:
             await storage.claim(table, {"at": 1}, order=Order("at"), limit=1, changes={"by": "me"})
         assert not caught.value.retryable
         assert await direct.get(table, "before") == {"at": 1, "by": "me"}
 
 
-@pytest.mark.parametrize("backend", [backend for backend in BACKENDS if backend.id != "redis"])
+@pytest.mark.parametrize("backend", [backend for backend in BACKENDS if backend.values[0].write])
 async def test_a_break_before_the_commit_wrote_nothing_and_can_be_tried_again(backend):
     async with broken_at(backend) as (wire, storage, direct, table):
         wire.cut_at, wire.delivers = backend.write, False

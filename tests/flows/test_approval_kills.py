@@ -1,8 +1,10 @@
 """Who answered an approval is killed on the way: another process takes the run up, the tool runs at most once."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +27,11 @@ class Later(SystemClock):
         return super().now() + self.ahead
 
 
+async def close(agent):
+    assert agent.services.storage is not None
+    await agent.services.storage.close()
+
+
 def killed(folder, where):
     for name in ("ask", where):
         done = subprocess.run(
@@ -32,6 +39,22 @@ def killed(folder, where):
         )
         expected = 0 if name == "ask" else -signal.SIGKILL
         assert done.returncode == expected, done.stdout + done.stderr
+
+
+def again(folder, where):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), where], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+
+
+def lapse(folder):
+    """Take away the claim of a process that is dead, as time would."""
+    store = sqlite3.connect(folder / "runs.db")
+    with closing(store), store:
+        tables = [name for (name,) in store.execute("select name from sqlite_master where type='table'")]
+        (claims,) = [name for name in tables if name.endswith("agent_claims")]
+        store.execute(f"delete from {claims}")
 
 
 def ran(folder):
@@ -44,7 +67,7 @@ async def taken_up(folder, **options):
     listed = await agent.list_suspended()
     result = await agent.approve("r", "c").result()
     left = await agent.list_suspended()
-    await agent.services.storage.close()
+    await close(agent)
     return listed["total"], result, left["total"]
 
 
@@ -73,7 +96,7 @@ async def test_before_its_claim_has_lapsed_nobody_takes_it(tmp_path):
         await agent.approve("r", "c").result()
     assert (await agent.list_suspended())["total"] == 0
     assert ran(tmp_path) == ["1"]
-    await agent.services.storage.close()
+    await close(agent)
 
 
 async def test_a_call_that_was_begun_cannot_be_declined_as_if_it_had_not(tmp_path):
@@ -81,4 +104,39 @@ async def test_a_call_that_was_begun_cannot_be_declined_as_if_it_had_not(tmp_pat
     agent = clerk(tmp_path, ["over"], clock=Later())
     result = await agent.decline("r", "c", "no").result()
     assert "may have had its effect" in result.tool_results[0]["result"]
-    await agent.services.storage.close()
+    await close(agent)
+
+
+def results_of(run):
+    parts = [part for message in run.messages for part in message.parts if "toolInvocation" in part]
+    return {part["toolInvocation"]["toolCallId"]: part["toolInvocation"]["result"] for part in parts}
+
+
+async def test_calls_after_the_answer_never_run_again_over_two_restarts(tmp_path):
+    killed(tmp_path, "first")
+    assert ran(tmp_path) == ["1", "note-1", "note-2"]
+    # Its claim must have lapsed for the next process: that one is told a later time.
+    lapse(tmp_path)
+    again(tmp_path, "second")
+    lapse(tmp_path)
+    agent = clerk(tmp_path, ["over"], clock=Later())
+    listed = await agent.list_suspended()
+    assert [call["toolCallId"] for call in listed["runs"][0]["toolCalls"]] == ["n4"]
+    result = await agent.approve("r").result()
+    assert (await agent.list_suspended())["total"] == 0
+    await close(agent)
+    assert ran(tmp_path) == ["1", "note-1", "note-2", "note-3", "note-4"]
+    told = results_of(result)
+    assert (told["c"], told["n1"], told["n3"]) == ("deleted 1", "noted 1", "noted 3")
+    assert "was not run again" in told["n2"]
+    assert "was not run again" in told["n4"]
+    assert result.text == "over"
+
+
+async def test_a_call_that_may_be_repeated_is(tmp_path):
+    killed(tmp_path, "first")
+    agent = clerk(tmp_path, ["over"], clock=Later(), idempotent=True)
+    result = await agent.resume(None, run_id="r").result()
+    await close(agent)
+    assert ran(tmp_path) == ["1", "note-1", "note-2", "note-2"]
+    assert results_of(result)["n2"] == "noted 2"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.flows.chunk_shape import shape
 
-from mastra import Agent, Processor, ToolContext, create_tool, tool
+from mastra import Agent, Memory, Processor, ToolContext, create_tool, tool
 from mastra.errors import BadModelRequest
 from mastra.ports.model import ChatModel
 from mastra.types.model import (
@@ -171,7 +171,7 @@ async def test_a_structured_answer():
 
 async def test_a_call_that_needs_approval_and_its_approval():
     one = agent("guarded", call("call_54", "delete_record", '{"id":', '"42"}'), text(*WEATHER), tools=[delete_record])
-    where = {"thread": "thread-ap-1", "resource": "user-1"}
+    where: dict[str, Any] = {"thread": "thread-ap-1", "resource": "user-1"}
     await same(one.stream("delete the secret record", run_id="run-1", **where), "approval")
     await same(one.approve("run-1", "call_54"), "approved")
 
@@ -180,7 +180,7 @@ async def test_a_tool_that_suspends_and_its_resumption():
     one = agent(
         "asker", call("call_72", "ask_human", '{"question":"A', 're you sure?"}'), text(*WEATHER), tools=[ask_human]
     )
-    where = {"thread": "t-ask", "resource": "user-1"}
+    where: dict[str, Any] = {"thread": "t-ask", "resource": "user-1"}
     await same(one.stream("ask a human", run_id="run-2", **where), "tool-suspended")
     await same(one.resume({"answer": "yes"}, run_id="run-2", tool_call_id="call_72"), "tool-resumed")
 
@@ -209,3 +209,74 @@ async def test_generate_is_the_same_run_without_a_listener(name):
     async with agent("assistant", *answers, tools=[get_weather]).stream("Weather?") as run:
         heard = await run.result()
     assert shape(quiet.to_wire()) == shape(heard.to_wire())
+
+
+# Where we say it otherwise, on purpose: (a part of the path, why).
+OTHERWISE = (
+    ("ubAgentThreadId", "a child's thread has the same name for every call, so that it remembers"),
+    (".usage.", "a run's usage is what it cost, its children's calls included"),
+    (".messages.", "a child is told its task; its caller's conversation only by a message filter"),
+    (".request", "the prompt stays on the server"),
+    (".conversationContext[0].content.content", "a message says its text beside its parts"),
+    (".createdAt", "a part keeps its time"),
+    (".conversationContext[0].type", "old clients' name for the kind of a message"),
+    (".duration", "a time"),
+    (".uiMessages", "parts keep their times"),
+)
+
+
+def differences(ours, theirs, path=""):
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}):
+            if (key in ours) != (key in theirs):
+                yield f"{path}.{key} is only {'ours' if key in ours else 'theirs'}"
+            else:
+                yield from differences(ours[key], theirs[key], f"{path}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from differences(one, other, f"{path}[{index}]")
+    elif ours != theirs:
+        yield f"{path} is {str(ours)[:150]!r} and not {str(theirs)[:150]!r}"
+
+
+def alike(found, expected):
+    assert [chunk["type"] for chunk in found] == [chunk["type"] for chunk in expected]
+    seen = [
+        f"{index} {one['type']} {said}"
+        for index, (one, other) in enumerate(zip(found, expected, strict=True))
+        for said in differences(one, other)
+        if not any(part in said.split(" is ")[0] for part, _ in OTHERWISE)
+    ]
+    assert seen == []
+
+
+async def test_a_sub_agent_speaks_inside_of_its_call():
+    weather = call("call_60", "get_weather", '{"city":', '"Paris"}')
+    child = agent("assistant", weather, text(*WEATHER), tools=[chatty_weather], description="Knows the weather.")
+    asks = call("call_59", "agent-assistant", '{"prompt":"What is th', 'e weather in Paris?"}')
+    boss = agent("supervisor", asks, text(*WEATHER), agents=[child], memory=Memory())
+    found = await chunks_of(boss.stream("Please delegate this", thread="t-sup", resource="user-1"))
+    alike(found, recorded("supervisor"))
+
+
+async def test_a_network_routes_runs_and_judges():
+    child = agent("assistant", text("Hello ", "from ", "the ", "mock ", "model."), description="Greets.")
+    route = {"primitiveId": "assistant", "primitiveType": "agent", "prompt": "Hello",
+             "selectionReason": "assistant can greet"}  # fmt: skip
+    verdict = {"isComplete": True, "completionReason": "greeting given", "finalResult": "Hello from the network."}
+    boss = agent("supervisor", text(json.dumps(route)), text(json.dumps(verdict)), agents=[child])
+    found = await chunks_of(boss.network("Say hello", thread="t-net", resource="user-1"))
+    alike(found, recorded("network"))
+
+
+async def test_a_stream_that_is_left_has_said_what_was_said_until_then():
+    one = agent("assistant", text("Hello ", "from ", "the ", "mock ", "model."))
+    expected = recorded("abort")
+    found = []
+    async with one.stream("Hello") as run:
+        async for chunk in run:
+            found.append(shape(json.loads(json.dumps(chunk.to_wire()))))
+            if len(found) == len(expected):
+                break
+    alike(found, expected)
+    assert run.done

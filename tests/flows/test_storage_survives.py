@@ -9,6 +9,8 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -86,19 +88,25 @@ async def verify(path: Path, acknowledged: list[tuple[str, str]]) -> None:
         await storage.close()
 
 
+def pair(line: str) -> tuple[str, str]:
+    kind, _, key = line.partition(" ")
+    return kind, key
+
+
 def kill_cycles(folder: Path, cycles: int, seed: int) -> None:
     rng = random.Random(seed)
     path = folder / "kill.db"
     acknowledged: list[tuple[str, str]] = []
     for cycle in range(cycles):
         process = start(path, f"w{cycle}", 10_000)
+        assert process.stdout is not None
         wanted = rng.randrange(1, 120)
         for _ in range(wanted):
             kind, _, key = process.stdout.readline().strip().partition(" ")
             acknowledged.append((kind, key))
         process.send_signal(signal.SIGKILL)
         rest, _ = process.communicate()
-        acknowledged += [tuple(line.split(" ")) for line in rest.splitlines() if line.count(" ") == 1 and "-" in line]
+        acknowledged += [pair(line) for line in rest.splitlines() if line.count(" ") == 1 and "-" in line]
         asyncio.run(verify(path, acknowledged[-400:] if cycle < cycles - 1 else acknowledged))
 
 
@@ -121,7 +129,7 @@ def test_eight_processes_share_one_file_without_busy_errors(tmp_path):
     for process in workers:
         out, error = process.communicate(timeout=240)
         assert process.returncode == 0, error[-2000:]
-        acknowledged += [tuple(line.split(" ")) for line in out.splitlines()]
+        acknowledged += [pair(line) for line in out.splitlines()]
     assert len(acknowledged) == 8 * 4 * 40 * 2
     asyncio.run(verify(path, acknowledged))
 
@@ -168,3 +176,33 @@ async def test_what_was_not_synced_when_the_power_went_is_never_half_there(tmp_p
         counts.add(len(numbers))
         await reopened.close()
     assert len(counts) > 5
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_eight_processes_write_to_one_file_for_a_minute(tmp_path):
+    path = tmp_path / "shared.db"
+    seconds = float(os.environ.get("SOAK_SECONDS", "60"))
+    workers = [start(path, f"p{number}", 1_000_000) for number in range(8)]
+    outs = [tmp_path / f"out{number}" for number in range(8)]
+    readers = [threading.Thread(target=copy_lines, args=pair) for pair in zip(workers, outs, strict=True)]
+    for reader in readers:
+        reader.start()
+    time.sleep(seconds)
+    alive = [process.poll() is None for process in workers]
+    for process in workers:
+        process.kill()
+    for reader in readers:
+        reader.join()
+    errors = [process.communicate()[1] for process in workers]
+    assert alive == [True] * 8, "a worker ended by itself, with an error"
+    assert errors == [""] * 8, "no busy error, nor any other"
+    lines = [line.split(" ") for out in outs for line in out.read_text().splitlines() if line.count(" ") == 1]
+    assert len(lines) > 100 * seconds, f"{len(lines):,} acknowledgements in {seconds:.0f} s"
+    asyncio.run(verify(path, [(kind, key) for kind, key in lines if len(key.split("-")) == 3]))
+
+
+def copy_lines(process: subprocess.Popen[str], path: Path) -> None:
+    assert process.stdout is not None
+    with path.open("w") as file:
+        file.writelines(process.stdout)

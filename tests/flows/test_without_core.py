@@ -1,12 +1,15 @@
-"""On a platform without a wheel agents and workflows still run: slowly, with one warning."""
+"""On a platform without a wheel everything still runs in pure Python: slower, and with one warning."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
-PROGRAM = """
-import asyncio, importlib.abc, sys, warnings
+HIDE = """
+import importlib.abc, sys, warnings
 
 class Hidden(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -14,10 +17,17 @@ class Hidden(importlib.abc.MetaPathFinder):
             raise ImportError("hidden")
 
 sys.meta_path.insert(0, Hidden())
-warnings.simplefilter("always")
+"""
+
+AGENTS = """
+import asyncio
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
+    import httpx
     from mastra import Agent, Mastra, Workflow, step, tool
+    from mastra.memory.memory import Memory
+    from mastra.native.sse import SseParser
+    from mastra.server.http import create_app
 
     @tool
     async def double(number: int) -> int:
@@ -25,25 +35,75 @@ with warnings.catch_warnings(record=True) as caught:
         return 2 * number
 
     @step
-    async def add(value: dict) -> dict:
-        return {"n": value["n"] + 1}
+    async def ask(value: dict, ctx) -> dict:
+        if ctx.resume_data is None:
+            ctx.suspend({"ok?": value})
+        return {**value, "resumed": ctx.resume_data}
 
-    async def main():
-        agent = Agent("a", model='scripted/call double {"number": 21} | It is 42.', tools=[double])
-        workflow = Workflow("w").then(add).commit()
-        async with Mastra(agents=[agent], workflows=[workflow], storage="memory:"):
-            print((await agent.generate("Double 21.")).text)
-            print((await (await workflow.create_run()).start({"n": 1})).result)
-            from mastra.native.sse import SseParser
-            print([event.data for event in SseParser().feed(b"data: x\\n\\n")])
+    async def main(url):
+        memory = Memory(vectors="memory:", embedder="lexical/64", last_messages=1, semantic_recall=True)
+        agent = Agent("a", model='scripted/call double {"number": 21} | It is 42.',
+                      tools=[double], memory=memory)
+        plain = Agent("plain", model="scripted/Over HTTP.")
+        workflow = Workflow("w").then(ask).commit()
+        async with Mastra(agents=[agent, plain], workflows=[workflow], storage=url) as app:
+            print((await agent.generate("Double twenty-one.", thread="t", resource="r")).text)
+            print((await agent.generate("What of twenty-one?", thread="t", resource="r")).text)
+            found = await memory.recall(thread_id="t", resource_id="r", query="twenty-one doubled")
+            print("Double twenty-one." in str(found))
+            run = await workflow.create_run()
+            print((await run.start({"n": 1})).status)
+            served = httpx.ASGITransport(create_app(app))
+            async with httpx.AsyncClient(transport=served, base_url="http://localhost") as client:
+                answer = await client.post("/api/agents/plain/stream", json={"messages": "hi"})
+                events = SseParser().feed(answer.content)
+                print(answer.status_code, "Over HTTP." in "".join(event.data for event in events))
+        again = Workflow("w").then(ask).commit()
+        async with Mastra(workflows=[again], storage=url):
+            print((await (await again.get_run(run.run_id)).resume({"yes": True})).result)
 
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1]))
     ours = [str(item.message) for item in caught if "compiled core" in str(item.message)]
     print(len(ours), "_core" in " ".join(ours))
 """
 
+COMMAND = """
+sys.argv[0] = "mastra"
+from mastra.cli.main import main
+sys.exit(main())
+"""
 
-def test_without_the_compiled_core_agents_still_run() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+
+def run(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", HIDE + code, *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True, check=False
+    )
+
+
+def test_agents_memory_with_vectors_workflows_and_the_server_run_without_the_compiled_core(tmp_path: Path) -> None:
+    done = run(AGENTS, f"sqlite:///{tmp_path / 'app.db'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["It is 42.", "{'n': 2}", "['x']", "1 True"]
+    assert done.stdout.splitlines() == [
+        "It is 42.",
+        "It is 42.",
+        "True",
+        "suspended",
+        "200 True",
+        "{'n': 1, 'resumed': {'yes': True}}",
+        "1 True",
+    ]
+
+
+def test_the_tour_runs_without_the_compiled_core(tmp_path: Path) -> None:
+    done = run(COMMAND, "demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "by the vector index" in done.stdout
+    assert done.stderr.count("RuntimeWarning") == 1
+
+
+def test_the_doctor_says_that_the_compiled_core_is_missing(tmp_path: Path) -> None:
+    done = run(COMMAND, "doctor", "--json", cwd=tmp_path)
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    assert found["core"]["state"] == "note"
+    assert "wheel" in found["core"]["hint"]

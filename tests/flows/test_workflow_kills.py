@@ -1,4 +1,4 @@
-"""Workers are killed with SIGKILL in the middle of their work; nothing is lost, no recorded step runs again."""
+"""Workers are killed, and power is cut, in the middle of their work; nothing is lost, no recorded step runs again."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 HARNESS = Path(__file__).parents[2] / "bench" / "kill9.py"
+POWERCUT = HARNESS.with_name("powercut.py")
 
 
 @pytest.mark.slow
@@ -21,3 +22,17 @@ def test_killed_workers_lose_nothing_and_repeat_no_recorded_step():
     assert (facts["lost"], facts["recorded_rerun"], facts["no_trace"], facts["tx_not_once"]) == (0, 0, 0, 0)
     assert facts["effects"] > 100
     assert facts["recovery_p99_s"] <= 5
+    assert sum(facts["kills_at"].values()) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("durability", "code"), [("full", 0), ("process", 1)])
+def test_a_power_cut_loses_nothing_that_was_synced(durability, code):
+    arguments = [sys.executable, str(POWERCUT), "--cycles", "8", "--durability", durability]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=280, check=False)
+    # Without syncs something has to be lost, or the harness cannot tell.
+    assert done.returncode == code, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["records"] > 20
+    assert facts["damaged"] == 0

@@ -63,6 +63,25 @@ def test_every_action_is_pinned_by_commit() -> None:
     assert loose == []
 
 
+def test_every_workflow_fits_the_schema() -> None:
+    pytest.importorskip("check_jsonschema", reason="pip install check-jsonschema")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    for schema, files in (
+        ("vendor.github-workflows", sorted((ROOT / ".github" / "workflows").glob("*.yml"))),
+        ("vendor.dependabot", [ROOT / ".github" / "dependabot.yml"]),
+    ):
+        done = subprocess.run([*command, schema, *files], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_simulators_run_the_proof_as_a_module() -> None:
+    """cibuildwheel refuses paths of the project where the tests run on another machine."""
+    options = tomllib.loads((WHEELS / "cibuildwheel.toml").read_text(encoding="utf-8"))["tool"]["cibuildwheel"]
+    for system in ("android", "ios"):
+        assert options[system]["test-command"] == "python -m wheels.smoke"
+        assert options[system]["test-sources"] == ["wheels/smoke.py"]
+
+
 METADATA = """Metadata-Version: 2.4
 Name: mastra
 Version: 9.9.9

@@ -89,6 +89,19 @@ def test_the_source_distribution_gives_the_wheel_of_the_clone(clone: Path, tmp_p
     prove(fresh, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_without_a_compiler_a_wheel_of_pure_python_can_be_made(clone: Path, tmp_path: Path) -> None:
+    python = new_environment(sys.executable, tmp_path / "fresh")
+    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "dist", "-Cwheel.cmake=false", clone,
+        cwd=tmp_path)  # fmt: skip
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
+    assert '"none"' in run(python.parent / "mastra", "version", "--json", cwd=tmp_path)
+    assert "left out" in run(python.parent / "mastra", "demo", cwd=tmp_path)
+
+
 # One whole build for each Python: `nox -s pythons`, and not part of every run.
 @pytest.mark.soak
 @pytest.mark.timeout(1200)

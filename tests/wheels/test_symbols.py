@@ -51,6 +51,19 @@ def test_a_glibc_module_is_no_musl_wheel_and_not_for_an_old_glibc(core: Path, tm
     assert any("newer than 2.2" in complaint for complaint in symbols.complaints(wheel, glibc=(2, 2)))
 
 
+def test_a_musl_wheel_asks_for_nothing_that_an_older_musl_or_openharmony_lacks(core: Path, tmp_path: Path) -> None:
+    """This module is linked with glibc and libstdc++: their names are told, those of every C library are not."""
+    wheel = packed(core.read_bytes(), tmp_path / "a.whl")
+    (told,) = (line for line in symbols.complaints(wheel, glibc=None) if "not known of every musl" in line)
+    assert "_Z" in told
+    names = symbols.MUSL_NAMES
+    assert {"malloc", "memcpy", "pthread_create", "open"} <= names
+    # What only glibc has: fortified calls, versions of its own, its C++ library.
+    assert [
+        name for name in names if name.endswith(("_chk", "64")) or name.startswith(("_Z", "__isoc", "__libc_"))
+    ] == []
+
+
 def test_a_bundled_library_and_a_fat_wheel_are_seen(core: Path, tmp_path: Path) -> None:
     wheel = packed(core.read_bytes(), tmp_path / "a.whl")
     with zipfile.ZipFile(wheel, "a") as archive:

@@ -20,11 +20,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
 from targets import TARGETS, Target  # noqa: E402 - a script's neighbours
-from toolchain import build_environment, interpreter_facts, write_toolchain  # noqa: E402 - the same
+from toolchain import (  # noqa: E402 - the same
+    ROOT,
+    NotHere,
+    build_environment,
+    interpreter_facts,
+    plain_headers,
+    tools,
+    write_toolchain,
+)
 
 
 @dataclass(slots=True)
@@ -43,26 +50,6 @@ class Row:
     note: str = ""
 
 
-class NotHere(Exception):
-    """This machine lacks something that the target needs; that is no failure of the build."""
-
-
-def tools(work: Path, python: Path) -> Path:
-    """The interpreter of an environment with the pinned build tools."""
-    version, _ = interpreter_facts(python)
-    venv = work / f"tools-{version}"
-    done = venv / "ready"
-    pins = ROOT / "wheels" / "build-requirements.txt"
-    if not done.exists() or done.read_bytes() != pins.read_bytes():
-        shutil.rmtree(venv, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", venv], check=True)
-        subprocess.run(
-            [venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
-             "--only-binary", ":all:", "-r", pins], check=True)  # fmt: skip
-        done.write_bytes(pins.read_bytes())
-    return venv / "bin" / "python"
-
-
 def source_date() -> str:
     """The moment of the last commit: the same commit gives the same bytes."""
     if "SOURCE_DATE_EPOCH" in os.environ:
@@ -75,18 +62,26 @@ def build(target: Target, python: Path, work: Path, out: Path) -> Path:
     """One wheel, tagged."""
     tool = tools(work, python)
     version, include = interpreter_facts(python)
-    if target.system == "Windows":
-        # The headers of this machine's Python describe another one: see the note in the matrix.
-        raise NotHere("needs the headers and the import library of a Windows Python, which no registry here carries")
     folder = work / f"{target.name}-{version}"
     toolchain = write_toolchain(target, tool, folder)
+    library = None
+    if target.system == "Windows":
+        from roots import PYTHON_SOURCE, python_source  # noqa: PLC0415 - needs apt, only for this
+        from windows import import_library, windows_headers  # noqa: PLC0415 - the same
+
+        if version != PYTHON_SOURCE:
+            raise NotHere(f"the Windows headers come from the sources of Python {PYTHON_SOURCE}, not of {version}")
+        headers = windows_headers(python_source(work), folder)
+        library = import_library(headers, tool, version, folder)
+    else:
+        headers = plain_headers(python, include, folder)
     environment = {
         **os.environ,
-        **build_environment(target, toolchain, include, version),
+        **build_environment(target, toolchain, headers, version, library),
         "PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}",
         "SOURCE_DATE_EPOCH": source_date(),
         # Paths of this machine must not get into the objects.
-        "CXXFLAGS": f"-ffile-prefix-map={ROOT}=. -ffile-prefix-map={folder}=.",
+        "CXXFLAGS": f"-ffile-prefix-map={ROOT}=. -ffile-prefix-map={work}=.",
     }
     dist = folder / "dist"
     shutil.rmtree(dist, ignore_errors=True)
@@ -148,16 +143,26 @@ def run_one(target: Target, python: Path, work: Path, out: Path, *, smoke: bool)
     return row
 
 
+def record(rows: list[Row], file: Path) -> None:
+    """Put the rows into the matrix, in place of older ones of the same target and Python."""
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    matrix = {(row["target"], row["python"]): row for row in known}
+    matrix |= {(row.target, row.python): asdict(row) for row in rows}
+    order = list(TARGETS)
+    kept = sorted(matrix.values(), key=lambda row: (order.index(row["target"]), row["python"]))
+    file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--target", action="append", choices=sorted(TARGETS), default=[])
     parser.add_argument("--all", action="store_true", help="every target")
     parser.add_argument("--smoke", action="store_true", help="install and run what can be run here")
     parser.add_argument("--python", action="append", type=Path, default=[], help="build for these interpreters")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "cross")
     parser.add_argument("--out", type=Path, default=ROOT / "wheelhouse")
-    parser.add_argument("--json", type=Path, help="write the matrix here")
+    parser.add_argument("--json", type=Path, help="write the rows into this matrix")
     options = parser.parse_args()
     names = list(TARGETS) if options.all else options.target
     if not names:
@@ -170,7 +175,7 @@ def main() -> int:
             print(f"{row.target:20} cp{row.python} built {row.built:6} checked {row.checked:6} ran {row.ran:10} "
                   f"{row.kernel:12} {row.size:>9,} B {row.seconds:6.1f} s  {row.note}", flush=True)  # fmt: skip
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+        record(rows, options.json)
     return any("FAILED" in (row.built, row.checked, row.ran) for row in rows)
 
 

@@ -14,13 +14,14 @@ import sys
 import tarfile
 from pathlib import Path
 
-from build import ROOT, tools
 from targets import TARGETS, Target
-from toolchain import interpreter_facts, script, write_toolchain
+from toolchain import ROOT, NotHere, interpreter_facts, script, tools, write_toolchain
 
 DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
 # The suite whose python3 is of that version.
 SUITES = {"311": "bookworm", "313": "trixie"}
+# The version whose sources Debian's bookworm carries: for a Python with musl, and for the headers of Windows.
+PYTHON_SOURCE = "311"
 SMOKE = ROOT / "wheels" / "smoke.py"
 
 
@@ -71,7 +72,7 @@ def qemu(machine: str) -> list[str | Path]:
         return []
     emulator = shutil.which(f"qemu-{machine}-static") or shutil.which(f"qemu-{machine}")
     if emulator is None:
-        sys.exit(f"qemu-{machine} is not installed: apt-get install qemu-user-static")
+        raise NotHere(f"qemu-{machine} is not installed: apt-get install qemu-user-static")
     return [emulator]
 
 
@@ -107,7 +108,7 @@ def apt_sources(state: Path, suite: str, kind: str) -> list[str]:
     """Options that let apt look at one Debian suite, with all its state in a folder of ours."""
     installed = Path("/etc/apt/sources.list.d/debian.sources")
     if not installed.exists():
-        sys.exit("no Debian sources on this machine: a foreign root cannot be made")
+        raise NotHere("no Debian sources on this machine: a foreign root cannot be made")
     entry = installed.read_text(encoding="utf-8").split("\n\n", maxsplit=1)[0]
     for field, value in (("Types", kind), ("Suites", suite), ("Components", "main")):
         entry = re.sub(rf"^{field}:.*$", f"{field}: {value}", entry, flags=re.MULTILINE)
@@ -139,7 +140,7 @@ def debian_python(target: Target, python: Path, version: str, work: Path) -> tup
     del python
     suite = SUITES.get(version)
     if suite is None:
-        sys.exit(f"no Debian suite at hand brings Python {version[0]}.{version[1:]} for {target.processor}")
+        raise NotHere(f"no Debian suite at hand brings Python {version[0]}.{version[1:]} for {target.processor}")
     name = f"python{version[0]}.{version[1:]}"
     arch = DEBIAN_ARCH[target.processor]
     root = debian_root(f"{arch}-{suite}", arch, suite, [name, "libstdc++6", "ca-certificates"], work)
@@ -178,6 +179,9 @@ _md5 md5module.c
 _sha1 sha1module.c
 _sha256 sha256module.c
 _sha512 sha512module.c
+_sha3 _sha3/sha3module.c
+binascii binascii.c
+_typing _typingmodule.c
 _blake2 _blake2/blake2module.c _blake2/blake2b_impl.c _blake2/blake2s_impl.c
 """
 
@@ -187,8 +191,8 @@ def musl_python(target: Target, python: Path, version: str, work: Path) -> tuple
 
     No registry carries one. It has no ssl, ctypes, sqlite3 or zlib.
     """
-    if version != "311":
-        sys.exit("the musl Python is built from Debian's source package of Python 3.11")
+    if version != PYTHON_SOURCE:
+        raise NotHere("the musl Python is built from Debian's source package of Python 3.11")
     machine = target.processor
     loader = debian_root(f"musl-{machine}", DEBIAN_ARCH[machine], "trixie", ["musl"], work)
     home = work / f"pymusl-{machine}"
@@ -201,9 +205,11 @@ def musl_python(target: Target, python: Path, version: str, work: Path) -> tuple
 
 
 def _build_musl_python(target: Target, python: Path, work: Path, home: Path) -> None:
-    source = _python_source(work)
+    source = python_source(work)
     folder = work / f"pymusl-build-{target.processor}"
-    shutil.rmtree(folder, ignore_errors=True)
+    configured = folder / "configured"  # a build that was cut short goes on
+    if not configured.exists():
+        shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(home, ignore_errors=True)
     tool = tools(work, python)
     write_toolchain(target, tool, folder / "zig")
@@ -223,15 +229,24 @@ def _build_musl_python(target: Target, python: Path, work: Path, home: Path) -> 
         source / "configure", "-q", f"--host={target.processor}-unknown-linux-musl", "--build=x86_64-pc-linux-gnu",
         f"--with-build-python={python}", f"--prefix={home}", "--without-ensurepip", "--disable-test-modules",
         "--disable-ipv6", "ac_cv_file__dev_ptmx=yes", "ac_cv_file__dev_ptc=no", "ac_cv_buggy_getaddrinfo=no",
+        f"--cache-file={work}/pymusl-{target.processor}.cache",
     ]  # fmt: skip
     log = work / f"pymusl-{target.processor}.log"
-    quietly(configure, cwd=folder, environment=environment, log=log)
-    config = folder / "pyconfig.h"
-    config.write_text(re.sub(r"#define (HAVE_ZLIB_H|USE_ZLIB_CRC32).*", "", config.read_text()))
-    (folder / "Modules" / "Setup.local").write_text(_STATIC)
+    if not configured.exists():
+        quietly(configure, cwd=folder, environment=environment, log=log)
+        # It found this machine's zlib, which is of another C library.
+        for name, found in (
+            ("pyconfig.h", r"^#define (HAVE_ZLIB_H|USE_ZLIB_CRC32).*$"),
+            ("Makefile.pre", r"^MODULE_BINASCII_(CFLAGS|LDFLAGS)=.*$"),
+        ):
+            file = folder / name
+            file.write_text(re.sub(found, "", file.read_text(), flags=re.MULTILINE))
+        (folder / "Modules" / "Setup.local").write_text(_STATIC)
+        configured.write_text("")
     abi = f"SOABI=cpython-311-{target.processor}-linux-musl"
     quietly(["make", "-s", "Makefile"], cwd=folder, environment=environment, log=log)
-    quietly(["make", "-s", "-j2", abi, "python"], cwd=folder, environment=environment, log=log)
+    # `sysconfig` reads what it knows from a file that is written beside, not into, the program.
+    quietly(["make", "-s", "-j2", abi, "python", "pybuilddir.txt"], cwd=folder, environment=environment, log=log)
     (home / "bin").mkdir(parents=True)
     shutil.copy2(folder / "python", home / "bin" / "python3.11")
     shutil.copytree(source / "Lib", home / "lib" / "python3.11", ignore=shutil.ignore_patterns("test", "idlelib"))
@@ -241,7 +256,8 @@ def _build_musl_python(target: Target, python: Path, work: Path, home: Path) -> 
     (home / "ready").write_text("")
 
 
-def _python_source(work: Path) -> Path:
+def python_source(work: Path) -> Path:
+    """CPython's sources, unpacked."""
     state = work / "python-source"
     done = state / "ready"
     if not done.exists():

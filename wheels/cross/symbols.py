@@ -11,6 +11,7 @@ from pathlib import Path
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+from elftools.elf.sections import SymbolTableSection
 
 MAX_BYTES = 3 * 1024 * 1024
 # What a module may be linked with: the C library and the parts of it that older ones keep apart.
@@ -18,6 +19,9 @@ GLIBC_PARTS = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt
                "ld-linux-aarch64.so.1", "ld-linux-riscv64-lp64d.so.1"}  # fmt: skip
 COMPILER_PARTS = {"libstdc++.so.6", "libgcc_s.so.1"}
 MUSL_PARTS = {"libc.so"}
+# The names of the C library that a musl wheel may ask for. All are in musl 1.2.3, of which OpenHarmony's libc is a
+# changed copy; a new name is looked up in both before it is added.
+MUSL_NAMES = frozenset((Path(__file__).parent / "musl-names.txt").read_text(encoding="utf-8").split())
 
 
 @dataclass(slots=True)
@@ -28,7 +32,9 @@ class Module:
     needed: set[str] = field(default_factory=set)
     # Highest version of each versioned library interface: {"GLIBC": (2, 17)}.
     versions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    # What others must have; a weak name may be missing.
     undefined: set[str] = field(default_factory=set)
+    weak: set[str] = field(default_factory=set)
     exported: set[str] = field(default_factory=set)
     has_debug: bool = False
     size: int = 0
@@ -40,16 +46,17 @@ def read_module(data: bytes) -> Module:
     module = Module(elf["e_machine"], size=len(data))
     for section in elf.iter_sections():
         if isinstance(section, DynamicSection):
-            module.needed = {tag.needed for tag in section.iter_tags() if tag.entry.d_tag == "DT_NEEDED"}
+            tags = section.iter_tags("DT_NEEDED")
+            module.needed = {vars(tag)["needed"] for tag in tags}  # an attribute of this kind of tag only
         elif isinstance(section, GNUVerNeedSection):
             for _, entries in section.iter_versions():
                 for entry in entries:
                     _raise_version(module.versions, entry.name)
-        elif section.name == ".dynsym":
+        elif isinstance(section, SymbolTableSection) and section.name == ".dynsym":
             for symbol in section.iter_symbols():
                 if symbol.name:
-                    where = module.undefined if symbol["st_shndx"] == "SHN_UNDEF" else module.exported
-                    where.add(symbol.name)
+                    wanted = module.weak if symbol["st_info"]["bind"] == "STB_WEAK" else module.undefined
+                    (wanted if symbol["st_shndx"] == "SHN_UNDEF" else module.exported).add(symbol.name)
         elif section.name.startswith(".debug"):
             module.has_debug = True
     return module
@@ -81,6 +88,10 @@ def complaints(wheel: Path, *, glibc: tuple[int, int] | None) -> list[str]:
     asked = module.versions.get("GLIBC")
     if glibc is None and asked is not None:
         out.append(f"a musl wheel asks for glibc {'.'.join(map(str, asked))}")
+    if glibc is None and (
+        strange := sorted(n for n in module.undefined - MUSL_NAMES if not n.startswith(("Py", "_Py")))
+    ):
+        out.append(f"it asks for names that are not known of every musl: {', '.join(strange[:5])}")
     if glibc is not None and asked is not None and asked > glibc:
         out.append(f"it asks for glibc {'.'.join(map(str, asked))}, newer than {'.'.join(map(str, glibc))}")
     if unresolved := sorted(name for name in module.undefined if "mastra" in name):

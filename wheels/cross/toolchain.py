@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from targets import Target
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # zig names CPUs, not architectures, after -march: the extensions are handed to its clang one by one.
 _WRAPPER = """#!/bin/sh
@@ -23,6 +26,26 @@ for a do
 done
 exec {zig} {tool} -target {target} "$@"
 """
+
+
+class NotHere(Exception):
+    """This machine lacks something that the target needs; that is no failure of the build."""
+
+
+def tools(work: Path, python: Path) -> Path:
+    """The interpreter of an environment with the pinned build tools."""
+    version, _ = interpreter_facts(python)
+    venv = work / f"tools-{version}"
+    done = venv / "ready"
+    pins = ROOT / "wheels" / "build-requirements.txt"
+    if not done.exists() or done.read_bytes() != pins.read_bytes():
+        shutil.rmtree(venv, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", venv], check=True)
+        subprocess.run(
+            [venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
+             "--only-binary", ":all:", "-r", pins], check=True)  # fmt: skip
+        done.write_bytes(pins.read_bytes())
+    return venv / "bin" / "python"
 
 
 def zig_path(python: Path) -> str:
@@ -59,10 +82,12 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def build_environment(target: Target, toolchain: Path, include: Path, version: str) -> dict[str, str]:
+def build_environment(
+    target: Target, toolchain: Path, include: Path, version: str, library: Path | None = None
+) -> dict[str, str]:
     """What scikit-build-core and CMake must be told to build for another machine."""
     suffix = target.suffix.format(version=version)
-    link = "-s" if target.system == "Linux" else ""
+    link = "" if target.system == "Darwin" else "-s"
     if target.system == "Darwin":
         # `-bundle` crashes this linker; the interpreter resolves the symbols when it loads the module.
         link = "-Wl,-undefined,dynamic_lookup"
@@ -72,12 +97,30 @@ def build_environment(target: Target, toolchain: Path, include: Path, version: s
         f"-DPYTHON_MODULE_EXTENSION={suffix}",
         f"-DCMAKE_MODULE_LINKER_FLAGS={link}",
         "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF",
+        *([f"-DPython_LIBRARY={library}"] if library else []),
     ]
     return {
         "SETUPTOOLS_EXT_SUFFIX": suffix,
         "_PYTHON_HOST_PLATFORM": target.host,
         "CMAKE_ARGS": " ".join(arguments),
     }
+
+
+def plain_headers(python: Path, include: Path, folder: Path) -> Path:
+    """The headers for a compiler that does not look in /usr/include.
+
+    Debian's pyconfig.h only includes the one of a folder for each machine; a copy has that one in its place, which
+    fits every 64-bit Linux.
+    """
+    code = "import sysconfig; print(sysconfig.get_config_var('MULTIARCH') or '')"
+    machine = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    real = include.parent / machine / include.name / "pyconfig.h"
+    if not machine or not real.exists():
+        return include
+    copy = folder / "include"
+    shutil.copytree(include, copy, dirs_exist_ok=True)
+    shutil.copy2(real, copy / "pyconfig.h")
+    return copy
 
 
 def interpreter_facts(python: Path) -> tuple[str, Path]:

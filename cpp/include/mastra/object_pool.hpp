@@ -61,12 +61,21 @@ class ObjectPool {
 
   // An object that nobody else has; give it back with release.
   T* acquire() {
+    T* const out = try_acquire();
+    if (out == nullptr) {
+      throw Error(ErrorCode::kLimit, "every object of the pool is out (capacity " + std::to_string(capacity_) + ")");
+    }
+    return out;
+  }
+
+  // The same; null when every object is out.
+  T* try_acquire() {
     if (closed_.load(std::memory_order_acquire)) throw Error(ErrorCode::kClosed, "this pool was closed");
     std::uint32_t number = hot().exchange(0, std::memory_order_acquire);
     if (number == 0) number = pop();
     if (number == 0) number = steal();
-    if (number == 0) return make_new();
-    return take(number);
+    if (number == 0) number = fresh();
+    return number == 0 ? nullptr : take(number);
   }
 
   // Wipes the object and makes it free. After close it is destroyed instead.
@@ -167,14 +176,13 @@ class ObjectPool {
     return 0;
   }
 
-  T* make_new() {
+  // A slot that was never used; 0 when there is none.
+  std::uint32_t fresh() noexcept {
     std::size_t at = made_.load(std::memory_order_relaxed);
     do {
-      if (at >= capacity_) {
-        throw Error(ErrorCode::kLimit, "every object of the pool is out (capacity " + std::to_string(capacity_) + ")");
-      }
+      if (at >= capacity_) return 0;
     } while (!made_.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel));
-    return take(static_cast<std::uint32_t>(at) + 1);
+    return static_cast<std::uint32_t>(at) + 1;
   }
 
   // REQUIRES: nobody else has this number.

@@ -268,6 +268,11 @@ class Agent:
             for one in self.workflows.values() if isinstance(self.workflows, Mapping) else self.workflows or ():
                 if getattr(one, "services", services) is not services:
                     one.bind(services)
+        for given in (self.input_processors, self.output_processors):
+            for one in () if is_dynamic(given) else given or ():
+                flow: Any = getattr(one, "workflow", one)
+                if hasattr(flow, "create_run") and flow.services is not services:
+                    flow.bind(services)
         return self
 
     def __repr__(self) -> str:

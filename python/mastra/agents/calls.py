@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 import logging
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from mastra.types.chunks import Chunk
 from mastra.types.json import dumps
 from mastra.types.model import ToolCall
 from mastra.types.schema import to_json
+from mastra.types.secrets import redact
 
 if TYPE_CHECKING:
     from mastra.agents.run import Run, Step
@@ -54,6 +54,7 @@ class Outcome:
         "result",
         "status",
         "suspend_payload",
+        "task_id",
         "tool",
     )  # fmt: skip
 
@@ -68,6 +69,8 @@ class Outcome:
         self.error: MastraError | None = None
         self.issues: list[dict[str, str]] = []
         self.suspend_payload: Any = None
+        # Of a call that goes on in the background.
+        self.task_id: str | None = None
         self.approval: dict[str, Any] | None = None
 
     @property
@@ -116,6 +119,8 @@ class Outcome:
             out["modelOutput"] = {"type": kind, "value": self.model_output}
         if self.issues:
             out["outputIssues"] = self.issues
+        if self.task_id is not None:
+            out["backgroundTask"] = {"taskId": self.task_id}
         return {"mastra": out} if out else {}
 
     def suspension(self) -> dict[str, Any]:
@@ -137,7 +142,7 @@ class Outcome:
         if self.status == "done":
             invocation["state"] = "result"
             invocation["result"] = self.result
-            if self.model_output is not self.result:
+            if self.model_output is not self.result or self.task_id is not None:
                 part["providerMetadata"] = {**(part.get("providerMetadata") or {}), **self.metadata()}
         elif self.status == "failed" and self.error is not None:
             invocation["state"] = "result"
@@ -149,17 +154,6 @@ class Outcome:
             invocation["approval"] = self.approval
 
 
-def digest(args: Any) -> str:
-    """What an approval is bound to: these arguments and no others."""
-    return hashlib.sha256(dumps(_sorted(args)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
-
-
 # ---------------------------------------------------------------- the calls of a step
 
 
@@ -167,7 +161,7 @@ async def run_calls(run: Run, step: Step) -> list[Outcome]:
     """Run what may run; the outcomes in the order of the calls. Chunks are pushed in that order too."""
     calls = [call for call in step.calls if not call.provider_executed]
     if len(calls) == 1:
-        outcome = await _first_look(run, step, calls[0]) or await _execute(run, step, calls[0])
+        outcome = await _first_look(run, step, calls[0]) or await _execute_noted(run, step, calls[0])
         _announce(run, step, outcome)
         return [outcome]
     outcomes: list[Outcome | None] = [await _first_look(run, step, call) for call in calls]
@@ -178,7 +172,7 @@ async def run_calls(run: Run, step: Step) -> list[Outcome]:
     if sequential or len(open_calls) == 1:
         done = 0
         for index in open_calls:
-            outcomes[index] = await _execute(run, step, calls[index])
+            outcomes[index] = await _execute_noted(run, step, calls[index])
             done = _announce_ready(run, step, outcomes, done)
     elif open_calls:
         await _side_by_side(run, step, calls, outcomes, open_calls)
@@ -204,10 +198,10 @@ async def _side_by_side(
 
     async def one(index: int) -> None:
         if slots is None:
-            outcomes[index] = await _execute(run, step, calls[index])
+            outcomes[index] = await _execute_noted(run, step, calls[index])
         else:
             async with slots:
-                outcomes[index] = await _execute(run, step, calls[index])
+                outcomes[index] = await _execute_noted(run, step, calls[index])
 
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(one(index), name=f"tool {calls[index].name}") for index in open_calls]
@@ -332,6 +326,33 @@ def context_of(run: Run, call: ToolCall, resume_data: Any = None) -> ToolContext
     )
 
 
+async def _execute_noted(run: Run, step: Step, call: ToolCall) -> Outcome:
+    tool = run.plan.tools.get(call.name)
+    if tool is not None and tool.background is not None and run.options.background:
+        outcome = await _hand_over(run, tool, call)
+    else:
+        outcome = await _execute(run, step, call)
+    if run.journal is not None:
+        await run.journal.settled(run, step, outcome)
+    return outcome
+
+
+async def _hand_over(run: Run, tool: Tool, call: ToolCall) -> Outcome:
+    """Begin a call that goes on after the answer; the model reads that it has begun."""
+    from mastra.agents.tasks import Tasks, placeholder  # noqa: PLC0415 - only background tools need it
+
+    issues = _argument_issues(tool, call)
+    if issues is not None:
+        return _refused(call, tool, issues)
+    outcome = Outcome(call, tool, "done")
+    try:
+        outcome.task_id = await Tasks.of(run.services).start(run, tool, call)
+    except MastraError as error:
+        return _refused(call, tool, error)
+    outcome.result = outcome.model_output = placeholder(tool, outcome.task_id)
+    return outcome
+
+
 async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None) -> Outcome:  # noqa: ARG001 - the same for all
     tool = run.plan.tools.get(call.name)
     if tool is None:  # a handoff before it in the same step took it away
@@ -360,7 +381,7 @@ async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None
         outcome.error = error
     except Exception as error:  # noqa: BLE001 - a hook or to_model_output of the user: the model is told, the run goes on
         outcome.status = "failed"
-        outcome.error = ToolFailed(str(error) or type(error).__name__, run_id=run.run_id)
+        outcome.error = ToolFailed(redact(str(error)) or type(error).__name__, run_id=run.run_id)
     return outcome
 
 

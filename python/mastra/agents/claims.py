@@ -88,10 +88,16 @@ async def note(run: Run, call_id: str, **facts: Any) -> None:
     if row is None or row["version"] != kept["version"]:
         raise _taken(run)
     pending = {**row["pending"], call_id: {**row["pending"][call_id], **facts}}
-    answers = [message.to_wire() for message in run.answers()]
-    changed = {**row, "version": row["version"] + 1, "pending": pending, "answers": answers}
+    await put_noted(run, {**row, "pending": pending, "answers": [message.to_wire() for message in run.answers()]})
+
+
+async def put_noted(run: Run, row: Mapping[str, Any]) -> None:
+    """Write the row of a run at work; refused when the run is another's now."""
+    storage = await storage_of(run.services)
+    kept = run.state["suspension"]
+    changed = {**row, "version": kept["version"] + 1}
     try:
-        await storage.write([Expect(RUNS, run.run_id, {"version": row["version"]}), Put(RUNS, run.run_id, changed)])
+        await storage.write([Expect(RUNS, run.run_id, {"version": kept["version"]}), Put(RUNS, run.run_id, changed)])
     except Conflict as error:
         raise _taken(run) from error
     kept["version"] += 1

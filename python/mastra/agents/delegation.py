@@ -38,10 +38,11 @@ _AGENT_INPUT = {
 class NestedEmit:
     """The child's end of the parent's stream: each chunk travels inside a `tool-output` of the call."""
 
-    __slots__ = ("_call_id", "_name", "_parent", "_path", "_run_id", "log")
+    __slots__ = ("_call_id", "_name", "_parent", "_path", "_run", "_run_id", "log")
 
     def __init__(self, parent: Emit, context: ToolContext, path: tuple[str, ...]) -> None:
         self._parent = parent
+        self._run: Run | None = context.run
         self._run_id = context.run_id
         self._call_id = context.tool_call_id
         self._name = context.tool_name
@@ -51,6 +52,8 @@ class NestedEmit:
     def push(self, chunk: Chunk) -> bool:
         """Wrap and pass on; data chunks go through as they are."""
         if chunk.type.startswith("data-"):
+            if self._run is not None and not chunk.payload.get("transient"):
+                self._run.keep_data(chunk.type, chunk.payload)  # its caller's answer shows it too
             return self._parent.push(chunk)
         wire = chunk.to_wire()
         if chunk.type == "finish":

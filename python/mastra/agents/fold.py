@@ -106,6 +106,8 @@ class Fold:
         chunk = handle(self, delta)
         if chunk is None:
             return 0
+        if delta.__class__ in _INPUTS:
+            await self.tell_tool(delta)
         if self.filter is None:
             self.accept(chunk)
         else:
@@ -113,6 +115,26 @@ class Fold:
                 self.accept(passed)
         text = chunk.payload.get("text") or chunk.payload.get("argsTextDelta")
         return len(text) if isinstance(text, str) else 0
+
+    async def tell_tool(self, delta: Any) -> None:
+        """Let the tool that is called listen to its input while the model still writes it."""
+        call_id = delta.call_id
+        name = self.inputs.get(call_id, "") if delta.__class__ is ToolInputDelta else delta.name
+        tool = self.run.plan.tools.get(name)
+        if tool is None or not tool.hooks:
+            return
+        hook, said = _INPUTS[delta.__class__]
+        heard = tool.hooks.get(hook)
+        if heard is None:
+            return
+        from mastra.agents.callbacks import tell  # noqa: PLC0415 - only tools that listen need it
+        from mastra.agents.calls import context_of  # noqa: PLC0415 - the same
+
+        context = context_of(self.run, ToolCall(call_id, name, {}))
+        arguments = () if said is None else (getattr(delta, said),)
+        if hook == "on_input_available" and delta.arguments is None:
+            return  # what is no object is not available
+        await tell(self.run, hook, heard, *arguments, context)
 
     def accept(self, chunk: Chunk) -> None:
         """Keep what a chunk says, and send it on."""
@@ -308,4 +330,10 @@ _HANDLERS: dict[type, Callable[[Fold, Any], Chunk | None]] = {
     Source: Fold._source,  # noqa: SLF001
     GeneratedFile: Fold._file,  # noqa: SLF001
     Finish: Fold._finish,  # noqa: SLF001
+}
+# The hooks of tools for their input, and what of the delta each is given beside the context.
+_INPUTS: dict[Any, tuple[str, str | None]] = {
+    ToolInputStart: ("on_input_start", None),
+    ToolInputDelta: ("on_input_delta", "text"),
+    ToolCall: ("on_input_available", "arguments"),
 }

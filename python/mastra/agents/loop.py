@@ -8,6 +8,7 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from mastra.agents.callbacks import tell
 from mastra.agents.calls import run_calls
 from mastra.agents.fold import fold
 from mastra.agents.payloads import (
@@ -19,12 +20,14 @@ from mastra.agents.payloads import (
     step_finish_chunk,
     step_start_chunk,
 )
+from mastra.agents.recording import record
 from mastra.agents.result import RunResult
 from mastra.agents.run import Run, Step
 from mastra.errors import Aborted, MastraError, ModelError, RunError, Tripwire
 from mastra.types.message_prompt import assistant_prompt, to_prompt
 from mastra.types.model import ModelRequest, ModelSettings
 from mastra.types.prompt import PromptMessage, SystemMessage, TextPart, UserMessage
+from mastra.types.secrets import redact
 
 if TYPE_CHECKING:
     from mastra.agents.calls import Outcome
@@ -81,6 +84,9 @@ async def _timed(run: Run) -> RunResult:
     except asyncio.CancelledError:
         _leave(run)
         raise
+    finally:
+        if run.background is not None:
+            run.background.open = False
     return RunResult(run)
 
 
@@ -102,7 +108,7 @@ async def _guarded(run: Run) -> None:
         raise
     except Exception as error:
         log.exception("run %s of agent %s failed", run.run_id, run.agent.id)
-        failure = RunError(f"{type(error).__name__}: {error}", run_id=run.run_id)
+        failure = RunError(f"{type(error).__name__}: {redact(str(error))}", run_id=run.run_id)
         failure.__cause__ = error
         _fail(run, failure)
 
@@ -123,11 +129,21 @@ async def _walk(run: Run) -> None:
             return
         if not await _after_tools(run, run.steps[-1], list(run.steps[-1].outcomes.values())):
             await _end(run)
+            await _afterwards(run)
             return
     else:
         await _begin(run)
         if run.push is not None:
             run.push(start_chunk(run))
+    while await _rounds(run):
+        await _end(run)
+        if run.background is None or not await _woken(run):
+            await _afterwards(run)
+            return
+
+
+async def _rounds(run: Run) -> bool:
+    """Ask the model and run its calls, in turn, until it has answered; False when the run waits for a person."""
     while True:
         try:
             step = await _model_step(run)
@@ -137,10 +153,12 @@ async def _walk(run: Run) -> None:
             continue
         if step.calls and any(not call.provider_executed for call in step.calls):
             run.budget.before_tools(len(step.calls))
+            if run.journal is not None:
+                await run.journal.begin(run, step)
             outcomes = await run_calls(run, step)
             if any(outcome.waits for outcome in outcomes):
                 await suspend_run(run, step, outcomes)
-                return
+                return False
             if await _after_tools(run, step, outcomes):
                 continue
         else:
@@ -155,8 +173,23 @@ async def _walk(run: Run) -> None:
                 _go_on(run, step)
                 run.prompt.append(UserMessage((TextPart(feedback),)))
                 continue
-        break
-    await _end(run)
+        return True
+
+
+async def _woken(run: Run) -> bool:
+    """Whether a background task has ended for which the model is asked once more."""
+    from mastra.agents.tasks import woken  # noqa: PLC0415 - only runs with background tasks need it
+
+    before = len(run.prompt)
+    if not await woken(run):
+        return False
+    told = run.prompt[before:]
+    del run.prompt[before:]
+    _go_on(run, run.steps[-1])
+    run.prompt.extend(told)
+    if run.push is not None:
+        run.push(start_chunk(run))
+    return True
 
 
 def _may_retry(run: Run, wire: Tripwire) -> bool:
@@ -324,14 +357,8 @@ def make_request(run: Run, candidate: Candidate) -> ModelRequest:
 def _charge(run: Run, step: Step, candidate: Candidate) -> None:
     usage = step.usage
     profile = candidate.model.profile
-    cost = 0.0
-    if profile.input_price is not None or profile.output_price is not None:
-        cached = usage.cached_input_tokens or 0
-        cached_price = profile.input_price if profile.cached_input_price is None else profile.cached_input_price
-        cost = (usage.input_tokens - cached) * (profile.input_price or 0.0)
-        cost += cached * (cached_price or 0.0) + usage.output_tokens * (profile.output_price or 0.0)
-        cost /= 1_000_000
-        run.cost += cost
+    cost = profile.cost_of(usage)
+    run.cost += cost
     run.usage = usage if len(run.steps) == 1 and not run.carried else run.usage.plus(usage)
     run.budget.charge(usage, cost)
     if not run.metadata.get("modelId"):
@@ -383,6 +410,8 @@ async def _close_step(run: Run, step: Step, *, continued: bool) -> None:
         from mastra.agents.guards import process_output_step  # noqa: PLC0415 - only guarded agents need it
 
         await process_output_step(run, step)
+        if run.journal is not None and step.stored and step.parts and run.parts:
+            run.parts[-len(step.parts) :] = step.parts  # what was written down is as it was before the processors
     if not step.stored:
         run.parts.extend(step.parts)
         step.stored = True
@@ -396,20 +425,6 @@ async def _close_step(run: Run, step: Step, *, continued: bool) -> None:
         run.push(step_finish_chunk(run, step, continued=continued))
     if run.options.on_step_finish is not None:
         await tell(run, "on_step_finish", run.options.on_step_finish, step)
-
-
-async def record(run: Run) -> None:
-    """Write the answer as far as it has grown; the same step twice writes the same rows."""
-    memory = run.plan.memory
-    if memory is None or run.thread_id is None or run.options.read_only or not run.parts:
-        return
-    await memory.record(
-        thread_id=run.thread_id,
-        resource_id=run.resource_id,
-        run_id=run.run_id,
-        step=len(run.steps) + run.carried,
-        messages=run.answers(),
-    )
 
 
 def _titling(run: Run) -> dict[str, Any]:
@@ -469,28 +484,20 @@ async def _end(run: Run) -> None:
         from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
 
         await forget_suspension(run)
-    options = run.options
-    if options.on_finish is not None or run.plan.scorers:
-        run.services.background.spawn(_afterwards(run), f"after run {run.run_id}")
 
 
 async def _afterwards(run: Run) -> None:
+    if run.options.on_finish is not None or run.plan.scorers:
+        run.services.background.spawn(_after(run), f"after run {run.run_id}")
+
+
+async def _after(run: Run) -> None:
     if run.options.on_finish is not None:
         await tell(run, "on_finish", run.options.on_finish, RunResult(run))
     if run.plan.scorers:
         from mastra.agents.scoring import score_run  # noqa: PLC0415 - only scored agents need it
 
         await score_run(run)
-
-
-async def tell(run: Run, name: str, callback: Any, value: Any) -> None:
-    """Call a callback of the user; its errors are logged and never end a run."""
-    try:
-        said = callback(value)
-        if inspect.isawaitable(said):
-            await said
-    except Exception:
-        log.exception("%s of run %s failed", name, run.run_id)
 
 
 def _fail(run: Run, error: MastraError) -> None:

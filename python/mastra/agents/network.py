@@ -5,14 +5,15 @@ New code is better served by sub-agents (`agents=`), which need no router; this 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.delegation import agent_tool, workflow_tool
 from mastra.errors import InvalidInput, LimitReached, OutputInvalid, ToolFailed
+from mastra.runtime.asking import ask_for
 from mastra.runtime.limits import Budget
 from mastra.runtime.signals import Suspend
 from mastra.tools.call import run_tool
@@ -22,8 +23,6 @@ from mastra.types.chunks import Chunk
 from mastra.types.ids import new_id
 from mastra.types.json import dumps, loads
 from mastra.types.message_input import read_messages
-from mastra.types.model import Finish, ModelRequest, OutputSpec, TextDelta
-from mastra.types.prompt import SystemMessage, TextPart, UserMessage
 from mastra.types.schema import Schema, to_json
 from mastra.types.usage import Usage
 
@@ -126,8 +125,15 @@ class Network:
             raise OutputInvalid(
                 f"The router chose {answer['primitiveId'][:80]!r}, which is not there.", run_id=self.run_id
             )
-        choice = {"task": self.task, "result": "", **answer, "isComplete": answer["primitiveType"] == "none"}
-        choice.update(iteration=iteration, runId=routing_id)
+        choice: dict[str, Any] = {
+            "task": self.task,
+            "result": "",
+            **answer,
+            "isComplete": answer["primitiveType"] == "none",
+        }
+        owner: dict[str, Any] = {"thread_id": self.thread, "resource_id": self.resource}
+        said = [replace(message, **owner).to_wire() for message in self.messages]
+        choice.update(iteration=iteration, runId=routing_id, conversationContext=said)
         self._push("routing-agent-end", {**choice, "usage": usage.to_wire()})
         return choice
 
@@ -194,7 +200,7 @@ class Network:
         final = verdict["finalResult"] or outcome
         if passed:
             self._push("routing-agent-text-start", {"runId": new_id()})
-            for piece in final.splitlines(keepends=True) or [""]:
+            for piece in re.findall(r"\s*\S+\s*|\s+$", final) or [""]:
                 self._push("routing-agent-text-delta", {"text": piece})
         took = int((time.monotonic() - started) * 1000)
         last = iteration + 1 >= self.max_iterations
@@ -229,33 +235,14 @@ class Network:
 
     async def _ask(self, plan: Plan, system: str, user: str, schema: Schema) -> tuple[dict[str, Any], Usage]:
         self.budget.before_model()
-        model = plan.model
-        shape = f"\n\nAnswer with JSON that fits this schema, nothing else:\n{dumps(schema.json_schema)}"
-        request = ModelRequest(
-            messages=(SystemMessage(system + shape), UserMessage((TextPart(user),))),
-            output=OutputSpec(schema.json_schema, mode="native" if model.profile.native_output else "prompted"),
-            deadline=self.budget.deadline,
-        )
-        said: list[str] = []
-        usage = Usage()
-        async with aclosing(model.stream(request)) as deltas:
-            async for delta in deltas:
-                if isinstance(delta, TextDelta):
-                    said.append(delta.text)
-                elif isinstance(delta, Finish):
-                    usage = delta.usage
-        self.budget.charge(usage)
-        self.result.usage = self.result.usage.plus(usage)
-        answer = "".join(said)
         try:
-            made: dict[str, Any] = schema.validate(loads(answer[answer.find("{") : answer.rfind("}") + 1]))
-        except ValueError as error:
-            raise OutputInvalid(
-                "The router did not answer in the shape that was asked for.",
-                run_id=self.run_id,
-                details={"text": answer[:2000]},
-            ) from error
-        return made, usage
+            answer = await ask_for(plan.model, schema, system, user, deadline=self.budget.deadline)
+        except OutputInvalid as error:
+            error.run_id = self.run_id
+            raise
+        self.budget.charge(answer.usage, answer.cost)
+        self.result.usage = self.result.usage.plus(answer.usage)
+        return answer.value, answer.usage
 
 
 class _Events:
@@ -271,7 +258,10 @@ class _Events:
         emit = self._network.emit
         if chunk.type.startswith("data-"):
             return emit.push(chunk)
-        return emit.push(Chunk(f"agent-execution-event-{chunk.type}", chunk.to_wire(), self._network.run_id, "NETWORK"))
+        wire = chunk.to_wire()
+        if chunk.type == "finish":  # the network has an end of its own
+            wire["payload"] = {key: value for key, value in wire["payload"].items() if key != "response"}
+        return emit.push(Chunk(f"agent-execution-event-{chunk.type}", wire, self._network.run_id, "NETWORK"))
 
     async def room(self) -> None:
         """Wait for the reader."""

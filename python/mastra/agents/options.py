@@ -71,6 +71,9 @@ class RunOptions(NamedTuple):
     tracing_options: Mapping[str, Any] | None = None
     approval_ttl_s: float | None = None
     detached: bool = False
+    # Background tools: False runs them like all others; how long (True: 300 s) the run waits for their results.
+    background: bool = True
+    until_idle: bool | float = False
 
 
 class Options(TypedDict, total=False):
@@ -120,6 +123,8 @@ class Options(TypedDict, total=False):
     tracing_options: Mapping[str, Any] | None
     approval_ttl_s: float | None
     detached: bool
+    background: bool
+    until_idle: bool | float
 
 
 DEFAULTS = RunOptions()
@@ -143,6 +148,8 @@ def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
             raise InvalidInput(f"{name} must be at least 1, a whole number.")
     for name in ("timeout_s", "approval_ttl_s"):
         _check_seconds(name, getattr(options, name))
+    if not isinstance(options.until_idle, bool):
+        _check_seconds("until_idle", options.until_idle)
     if options.is_task_complete is not None and "is_task_complete" in given:
         from mastra.agents.completion import read_completion  # noqa: PLC0415 - only those who check completion
 

@@ -112,11 +112,20 @@ async def make_plan(agent: Agent, request_context: RequestContext) -> Plan:
         tools=tools,
         specs=tuple(tool.spec for tool in tools.values()),
         memory=memory,
-        input_processors=tuple(await resolve(agent.input_processors, request_context) or ()),
-        output_processors=tuple(await resolve(agent.output_processors, request_context) or ()),
-        error_processors=tuple(await resolve(agent.error_processors, request_context) or ()),
+        input_processors=read_processors(await resolve(agent.input_processors, request_context)),
+        output_processors=read_processors(await resolve(agent.output_processors, request_context)),
+        error_processors=read_processors(await resolve(agent.error_processors, request_context)),
         scorers=await resolve(agent.scorers, request_context),
     )
+
+
+def read_processors(given: Any) -> tuple[Any, ...]:
+    """The processors of a definition: processors, and workflows in their place."""
+    if not given:
+        return ()
+    from mastra.agents.processors.workflow import as_processor  # noqa: PLC0415 - only guarded agents need it
+
+    return tuple(as_processor(one) for one in given)
 
 
 def _merge(tools: dict[str, Tool], more: Mapping[str, Tool], owner: str) -> None:
@@ -137,7 +146,7 @@ def narrow(plan: Plan, options: RunOptions) -> Plan:
     for name in ("input_processors", "output_processors", "error_processors", "scorers"):
         given = getattr(options, name)
         if given is not None:
-            changes[name] = given if name == "scorers" else tuple(given)
+            changes[name] = given if name == "scorers" else read_processors(given)
     if options.toolsets or options.client_tools or options.active_tools is not None:
         changes["tools"] = tools = _narrowed_tools(plan.tools, options)
         changes["specs"] = tuple(tool.spec for tool in tools.values())

@@ -119,6 +119,15 @@ class RunResult:
         """Which processor blocked the run, and why: reason, metadata, processorId."""
         return self._run.tripwire
 
+    @property
+    def scoring_data(self) -> dict[str, Any] | None:
+        """What a scorer is given of this run, `input` and `output`; None unless `return_scorer_data` was asked for."""
+        if not self._run.options.return_scorer_data:
+            return None
+        from mastra.agents.scoring import scoring_data  # noqa: PLC0415 - only those who score by themselves
+
+        return scoring_data(self._run)
+
     def to_wire(self) -> dict[str, Any]:
         """The JSON of a generate request."""
         run = self._run
@@ -151,6 +160,8 @@ class RunResult:
         out["usedFallbackValue"] = run.used_fallback
         if run.tripwire is not None:
             out["tripwire"] = run.tripwire
+        if run.options.return_scorer_data:
+            out["scoringData"] = self.scoring_data
         if run.trace_id:
             out["traceId"] = run.trace_id
         out["runId"] = run.run_id

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mastra.agents.calls import Outcome, digest, resume_call, settle_call
+from mastra.agents.calls import Outcome, resume_call, settle_call
 from mastra.agents.claims import claim_run, note
-from mastra.agents.loop import build_prompt, record, suspend_run
+from mastra.agents.digests import digest
+from mastra.agents.journal import CALL, Journal
+from mastra.agents.loop import build_prompt, suspend_run
 from mastra.agents.payloads import remember_wire
+from mastra.agents.recording import record
 from mastra.agents.run import Run, Step
 from mastra.agents.waiting import CHILD, RUNS, WORKFLOW, is_held, storage_of
 from mastra.errors import ApprovalInvalid, InvalidInput, ToolFailed, near_miss
@@ -86,6 +89,8 @@ def _which(row: Mapping[str, Any], tool_call_id: str | None, answer: Mapping[str
             run_id=row["runId"],
             hint=near_miss(tool_call_id, pending) or f"Waiting: {', '.join(pending) or 'none'}.",
         )
+    if all(entry["type"] == CALL for entry in pending.values()):
+        return next(iter(pending))  # nobody is asked: the process that ran them has died
     kind = "suspension" if "data" in answer else "approval"
     fitting = [call_id for call_id, entry in pending.items() if entry["type"] == kind] or list(pending)
     if len(fitting) == 1:
@@ -114,7 +119,7 @@ def _check_entry(agent: Agent, row: Mapping[str, Any], call_id: str, entry: Mapp
 
 def _check_data(agent: Agent, entry: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
     """Data for a tool that waits must fit its schema before the run is taken: a mistake can be mended."""
-    if "data" not in answer:
+    if "data" not in answer or entry["type"] == CALL:
         return
     if entry["type"] == "approval":
         data = answer["data"]
@@ -174,6 +179,7 @@ async def _restore(
         run.prompt.extend(assistant_prompt(message.parts))
     earlier = run.responses[-1].parts[: len(run.responses[-1].parts) - len(step.parts)]
     run.prompt.extend(assistant_prompt(earlier))
+    run.journal = Journal()
     run.resume = lambda: _answer(run, step, call_id, answer)
     return run
 
@@ -199,6 +205,8 @@ def _restore_step(run: Run, row: Mapping[str, Any]) -> Step:
 
 async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any]) -> bool:
     """Give the answer to the call; whether all calls of the step are settled now."""
+    if run.pending[call_id]["type"] == CALL:
+        return await _settle_left(run, step)
     call = next(call for call in step.calls if call.call_id == call_id)
     entry = run.pending.pop(call_id)
     approval = entry["type"] == "approval"
@@ -209,12 +217,7 @@ async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any])
         outcome = _settled(run, call, entry["settled"], part["toolInvocation"])
         settle_call(run, step, outcome)
     elif entry.get("started") and not _may_repeat(run, call, entry):
-        outcome = Outcome(call, run.plan.tools.get(call.name), "failed")
-        outcome.error = ToolFailed(
-            "The process that ran this call stopped before it had a result. The call may have had its effect; "
-            "it was not run again.",
-            run_id=run.run_id,
-        )
+        outcome = _abandoned(run, call)
         settle_call(run, step, outcome)
     elif approval and not answer["approved"]:
         outcome = Outcome(call, run.plan.tools.get(call.name), "denied")
@@ -238,6 +241,42 @@ async def _answer(run: Run, step: Step, call_id: str, answer: Mapping[str, Any])
     for key in ("pendingToolApprovals", "suspendedTools"):
         metadata.pop(key, None)
     run.responses[-1].extra["metadata"] = {**metadata, "mastra": {"responseBoundary": True}}
+    await record(run)
+    return True
+
+
+def _abandoned(run: Run, call: ToolCall) -> Outcome:
+    outcome = Outcome(call, run.plan.tools.get(call.name), "failed")
+    outcome.error = ToolFailed(
+        "The process that ran this call stopped before it had a result. The call may have had its effect; "
+        "it was not run again.",
+        run_id=run.run_id,
+    )
+    return outcome
+
+
+async def _settle_left(run: Run, step: Step) -> bool:
+    """Calls of a later step, begun by a process that died: what is over stays, the others run only if they may."""
+    waiting: list[Outcome] = []
+    for call_id, entry in list(run.pending.items()):
+        call = next(call for call in step.calls if call.call_id == call_id)
+        part = next(part for part in step.parts if part.get("toolInvocation", {}).get("toolCallId") == call_id)
+        if "settled" in entry:
+            settle_call(run, step, _settled(run, call, entry["settled"], part["toolInvocation"]))
+        elif _may_repeat(run, call, entry):
+            outcome = await resume_call(run, step, call, None)
+            if outcome.waits:
+                waiting.append(outcome)
+                continue
+            await note(run, call_id, settled=outcome.status)
+        else:
+            settle_call(run, step, _abandoned(run, call))
+            await note(run, call_id, settled="failed")
+        del run.pending[call_id]
+    if waiting:
+        run.pending = {}
+        await suspend_run(run, step, waiting)
+        return False
     await record(run)
     return True
 

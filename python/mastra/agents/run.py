@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from mastra.agents.agent import Agent
+    from mastra.agents.journal import Journal
     from mastra.agents.options import RunOptions
     from mastra.agents.plan import Plan
     from mastra.agents.structured import Structured
+    from mastra.agents.tasks import Box
     from mastra.errors import MastraError
     from mastra.ports.model import ChatModel
     from mastra.runtime.limits import Budget
@@ -79,12 +81,12 @@ class Step:
 class Run:
     """One run of an agent, from its first message to its end or its suspension."""
 
-    __slots__ = ("agent", "budget", "carried", "context", "cost", "created_ms", "emit", "error", "finish_reason",
-                 "input", "message_id", "metadata", "object", "object_set", "options", "parts", "path", "pending",
-                 "plan", "processor_retries", "prompt", "push", "recalled", "remembered_system", "request_context",
-                 "resource_id", "responses", "resume", "resumed", "run_id", "services", "signal", "span", "state",
-                 "steps", "structured", "thread_id", "tool_choice", "trace_id", "tripwire", "usage",
-                 "used_fallback")  # fmt: skip
+    __slots__ = ("agent", "background", "budget", "carried", "context", "cost", "created_ms", "emit", "error",
+                 "finish_reason", "input", "journal", "message_id", "metadata", "object", "object_set", "options",
+                 "parts", "path", "pending", "plan", "processor_retries", "prompt", "push", "recalled",
+                 "remembered_system", "request_context", "resource_id", "responses", "resume", "resumed", "run_id",
+                 "services", "signal", "span", "state", "steps", "structured", "thread_id", "tool_choice",
+                 "trace_id", "tripwire", "usage", "used_fallback")  # fmt: skip
 
     def __init__(
         self,
@@ -148,6 +150,10 @@ class Run:
         self.carried = 0
         self.resumed = False
         self.resume: Callable[[], Awaitable[bool]] | None = None
+        # Its background tasks; None until there is one.
+        self.background: Box | None = None
+        # Writes its calls down; only a run that went on after an answer has one.
+        self.journal: Journal | None = None
 
     def response(self) -> Message:
         """The assistant's message as far as it has grown."""

@@ -24,17 +24,22 @@ async def score_run(run: Run) -> None:
             log.exception("scorer %s of run %s failed", name, run.run_id)
 
 
+def scoring_data(run: Run) -> dict[str, Any]:
+    """What a scorer of agents is given of a run: `input` and `output`."""
+    given = {
+        "inputMessages": [message.to_wire() for message in run.input],
+        "rememberedMessages": [message.to_wire() for message in run.recalled],
+        "systemMessages": [message.text for message in run.plan.system],
+    }
+    return {"input": given, "output": [message.to_wire() for message in run.answers()]}
+
+
 async def _judge(run: Run, name: str, entry: Any) -> None:
     scorer, sampling = _read(run, name, entry)
     if not _sampled(sampling):
         return
     await scorer.score_run(
-        input={
-            "inputMessages": [message.to_wire() for message in run.input],
-            "rememberedMessages": [message.to_wire() for message in run.recalled],
-            "systemMessages": [message.text for message in run.plan.system],
-        },
-        output=[message.to_wire() for message in run.answers()],
+        **scoring_data(run),
         run_id=run.run_id,
         entity={"id": run.agent.id, "name": run.agent.name},
         entity_type="AGENT",

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from mastra.errors import BadDefinition, InvalidInput, OutputInvalid
+from mastra.runtime.asking import output_mode
 from mastra.types.chunks import Chunk
 from mastra.types.json import dumps, loads
 from mastra.types.model import Finish, ModelRequest, OutputSpec, TextDelta
@@ -76,13 +77,9 @@ class Structured:
         self.instructions = "\n\n".join(words) or None
 
     def _mode(self, model: ChatModel, *, has_tools: bool) -> Literal["native", "tool", "prompted"]:
-        profile = model.profile
         if self.inject not in (False, "auto"):
             return "prompted"
-        able = profile.native_output and (profile.output_with_tools or not has_tools)
-        if able:
-            return "native"
-        return "tool" if profile.tools and not profile.native_output and self.may_call else "prompted"
+        return output_mode(model.profile, has_tools=has_tools, may_call=self.may_call)
 
     def spec_for(self, model: ChatModel, *, has_tools: bool) -> OutputSpec | None:
         """What the request says about the shape; None when another model will do the structuring."""

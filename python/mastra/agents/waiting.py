@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mastra.agents.calls import digest
+from mastra.agents.digests import digest
 from mastra.errors import Conflict, InvalidInput
 from mastra.registry import open_url
 from mastra.types.records import Delete, Expect, Order, Put, Table
@@ -75,13 +75,14 @@ async def store_suspension(run: Run, step: Step, outcomes: list[Outcome]) -> Non
         else:
             run.metadata.pop(key, None)
     version = run.state.get("suspension", {}).get("version", 0)
-    row = _row(run, step, to_wire(now), version + 1)
+    row = {**suspension_row(run, step, to_wire(now), run.pending), "version": version + 1}
     guard = Expect(RUNS, run.run_id) if version == 0 else Expect(RUNS, run.run_id, {"version": version})
     await storage.write([guard, Put(RUNS, run.run_id, row)])
     run.state["suspension"] = {**run.state.get("suspension", {}), "version": version + 1}
 
 
-def _row(run: Run, step: Step, now: str, version: int) -> dict[str, Any]:
+def suspension_row(run: Run, step: Step, now: str, pending: dict[str, Any]) -> dict[str, Any]:
+    """The run as it stands in this step, for whoever goes on with it; its version is the writer's."""
     options = {name: getattr(run.options, name) for name in _KEPT_OPTIONS}
     budget = run.budget
     response = step.response
@@ -89,11 +90,10 @@ def _row(run: Run, step: Step, now: str, version: int) -> dict[str, Any]:
         "runId": run.run_id,
         "agentId": run.agent.id,
         "status": "suspended",
-        "version": version,
         "threadId": run.thread_id,
         "resourceId": run.resource_id,
         "suspendedAt": now,
-        "pending": run.pending,
+        "pending": pending,
         "input": [message.to_wire() for message in run.input],
         "context": [message.to_wire() for message in run.context],
         "answers": [message.to_wire() for message in run.answers()],

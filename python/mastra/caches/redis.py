@@ -26,6 +26,8 @@ HEALTH_CHECK_S = 5
 class RedisCache(Cache):
     """Bytes by key under a prefix. Everything that Redis or the network refuses is a `CacheError`."""
 
+    is_shared = True
+
     def __init__(self, url: str, *, prefix: str = "mastra:cache:", timeout_s: float = 2.0) -> None:
         if not timeout_s > 0:
             raise BadSetting("timeout_s must be above 0.")

@@ -27,6 +27,8 @@ class TieredCache(Cache):
     meanwhile is deleted from the shared level before it is read again.
     """
 
+    is_shared = True
+
     def __init__(
         self, shared: Cache, *, max_entries: int = 10_000, max_bytes: int = 64 << 20, alone_ttl_s: float = 30.0
     ) -> None:

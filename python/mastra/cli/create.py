@@ -15,10 +15,11 @@ from mastra.cli.output import Exit, emit, fail
 # Template -> what it is, and the command that tries it out.
 TEMPLATES = {
     "assistant": ("an assistant with a tool and a memory", 'mastra run "Hello!"'),
+    "mcp": ("tools for other people's agents over MCP, and an assistant that uses them", 'mastra run "Hello!"'),
     "rag": ("an assistant that looks things up in your texts", 'mastra run "How long is the warranty?"'),
     "workflow": ("a workflow that waits for a person", "mastra run orders --input '{\"amount\": 20}'"),
 }
-Template = Annotated[str | None, typer.Option(help="assistant, rag or workflow.")]
+Template = Annotated[str | None, typer.Option(help="assistant, mcp, rag or workflow.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")]
 
 

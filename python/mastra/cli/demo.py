@@ -151,6 +151,9 @@ async def _documentation(model: str) -> None:
     _title(4, "A question is answered from the documentation, by the vector index")
     folder = docs_folder()
     pages = sorted(folder.rglob("*.md"))
+    if not pages:
+        _say("   left out: this is the wheel of pure Python, which carries no documentation")
+        return
     documents = [
         Document.from_file(page, id=page.stem, metadata={"source": page.relative_to(folder).as_posix()})
         for page in pages

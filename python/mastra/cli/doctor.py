@@ -15,6 +15,7 @@ from mastra.cli.options import App, AsJson
 from mastra.cli.output import Exit, emit, wait
 from mastra.errors import MastraError
 from mastra.native import build_info
+from mastra.native.distance import active_kernel
 
 SQLITE_SAFE = (3, 51, 3)
 
@@ -42,20 +43,21 @@ def doctor(*, app: App = None, as_json: AsJson = False) -> None:
 
 
 def _machine() -> list[Finding]:
-    info = build_info()
     return [
         Finding("python", "ok", f"{platform.python_version()} ({sys.executable})"),
-        Finding("mastra", "ok", f"{metadata.version('mastra')}, core {info['version']} by {info['compiler']}"),
-        _kernel(),
+        Finding("mastra", "ok", metadata.version("mastra")),
+        _core(),
     ]
 
 
-def _kernel() -> Finding:
-    try:
-        from mastra.native import active_kernel  # noqa: PLC0415 - missing where the core was not built
-    except ImportError:
-        return Finding("kernel", "note", "none: the compiled core is missing, agents run slowly and vectors not at all")
-    return Finding("kernel", "ok", active_kernel())
+def _core() -> Finding:
+    info = build_info()
+    if info["compiler"] == "none":
+        missing = "missing: pure-Python parsers and a search through every row stand in, slower"
+        return Finding(
+            "core", "note", missing, "Install mastra from a wheel for this platform, or with a C++ compiler."
+        )
+    return Finding("core", "ok", f"{info['version']} by {info['compiler']}, kernel {active_kernel()}")
 
 
 def _sqlite() -> Finding:
@@ -84,6 +86,9 @@ def _application(target: str | None) -> list[Finding]:
         mastra = load_application(target)
     except MastraError as error:
         return [Finding("application", "note" if target is None else "problem", error.message, error.hint)]
+    except Exception as error:  # noqa: BLE001 - a program that cannot be imported is a finding, whatever it raises
+        told = f"cannot be imported: {type(error).__name__}: {error}"
+        return [Finding("application", "problem", told, "Run the program itself to see where.")]
     found = [Finding("application", "ok", f"{len(mastra.agents)} agents, {len(mastra.workflows)} workflows")]
 
     async def opens() -> None:

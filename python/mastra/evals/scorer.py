@@ -5,17 +5,14 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mastra.errors import BadDefinition, InvalidInput, OutputInvalid
 from mastra.evals.scores import ScoreRepo
+from mastra.runtime.asking import ask_for
 from mastra.runtime.models import resolve_model
 from mastra.types.ids import check_id, new_id
-from mastra.types.json import dumps, loads
-from mastra.types.model import ModelRequest, OutputSpec, TextDelta
-from mastra.types.prompt import SystemMessage, TextPart, UserMessage
 from mastra.types.schema import Schema, to_json
 
 if TYPE_CHECKING:
@@ -214,22 +211,14 @@ class Scorer:
     async def _ask(self, text: str, schema: Schema) -> Any:
         if self.judge is None:
             raise BadDefinition(f"Scorer {self.id!r} asks a judge and has none.", hint="Give create_scorer a judge.")
-        model = resolve_model(self.judge)
-        shape = f"Answer with one JSON value that fits this JSON Schema, nothing else:\n{dumps(schema.json_schema)}"
-        system = f"{self.judge_instructions}\n\n{shape}".strip()
-        request = ModelRequest(
-            messages=(SystemMessage(system), UserMessage((TextPart(text),))),
-            output=OutputSpec(schema.json_schema, mode="native" if model.profile.native_output else "prompted"),
-        )
-        async with aclosing(model.stream(request)) as deltas:
-            answer = "".join([delta.text async for delta in deltas if isinstance(delta, TextDelta)])
         try:
-            return schema.validate(loads(answer[answer.find("{") : answer.rfind("}") + 1]))
-        except ValueError as error:
+            answer = await ask_for(resolve_model(self.judge), schema, self.judge_instructions, text)
+        except OutputInvalid as error:
             raise OutputInvalid(
                 f"The judge of scorer {self.id!r} did not answer in the shape that was asked for.",
-                details={"text": answer[:2000]},
+                details=error.details,
             ) from error
+        return answer.value
 
     async def score_run(
         self,

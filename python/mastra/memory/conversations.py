@@ -16,6 +16,8 @@ from mastra.types.messages import Message
 if TYPE_CHECKING:
     from mastra.memory.options import MemoryOptions
     from mastra.memory.semantic import SemanticIndex
+    from mastra.runtime.models import ModelSpec
+    from mastra.types.records import Filter
     from mastra.types.threads import Thread
 
 Row = dict[str, Any]
@@ -103,6 +105,20 @@ class Conversations(ABC):
         thread = await self.threads.transfer(thread_id, to_resource_id, resource_id=resource_id)
         self._start_due()
         return thread
+
+    async def list_clones(self, thread_id: str, *, resource_id: str | None = None, **paging: Any) -> ThreadPage:
+        """The copies that were made of a thread, in pages: `page`, `per_page`, `order_by`, `direction`."""
+        await self.open()
+        await self.threads.require(thread_id, resource_id)
+        where: Filter = {"metadata.clone.sourceThreadId": thread_id}
+        return await self.threads.find(resource_id=resource_id, where=where, **paging)
+
+    async def summarize_thread(self, thread_id: str, *, model: ModelSpec, resource_id: str | None = None) -> str:
+        """A summary of what was said, kept in the thread's metadata and continued by the next call."""
+        from mastra.memory.summaries import summarize  # noqa: PLC0415 - only who asks for one needs it
+
+        await self.open()
+        return (await summarize(self.threads, thread_id, resource_id, model)).text
 
     async def list_messages(
         self,

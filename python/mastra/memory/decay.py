@@ -21,7 +21,8 @@ from mastra.types.records import Delete, Expect, Filter, Operation, Order, Put, 
 from mastra.types.times import from_wire, to_wire
 
 AUDIT = Table("memory_audit", ("at",))
-BATCH = 100
+# Few at once: whoever answers meanwhile waits for one batch only.
+BATCH = 50
 _WEIGHTY = ("remember", "important", "never", "always", "my name", "deadline", "password", "prefer", "allergic")
 
 

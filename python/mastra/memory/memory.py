@@ -12,6 +12,7 @@ from mastra.memory.conversations import Conversations
 from mastra.memory.options import MemoryOptions, SemanticRecall, WorkingMemory
 from mastra.memory.threads import ThreadRepo
 from mastra.memory.working import WorkingPages
+from mastra.ports.storage import SupportsBeside
 from mastra.runtime.background import Background
 from mastra.types.messages import Message
 
@@ -67,8 +68,9 @@ class Memory(Conversations):
         working_memory: bool | WorkingMemory = False,
         generate_title: bool = False,
         read_only: bool = False,
-        concurrency: Policy | None = None,
+        concurrency: Policy | None = "queue",
         observational: ObservationalMemory | None = None,
+        cache: bool = True,
     ) -> None:
         if last_messages is True:
             raise BadDefinition("last_messages is a number, or False for none.")
@@ -97,6 +99,7 @@ class Memory(Conversations):
         self._turns: Turns | None = None
         self._observational = observational
         self._observer: Observer | None = None
+        self._reads_through = cache
         self._indexing: asyncio.Task[Any] | None = None
         self._opened = False
 
@@ -117,15 +120,16 @@ class Memory(Conversations):
 
             services = self._services or Services()
             self._services = services
-            self._threads = ThreadRepo(self._make_storage(services), clock=services.clock)
+            storage = self._make_storage(services)
+            self._threads = ThreadRepo(self._read_through(storage, services), clock=services.clock)
             if self.options.working_memory:
-                self._working = WorkingPages(self._threads.storage, self.options.working_memory, services.clock)
+                self._working = WorkingPages(storage, self.options.working_memory, services.clock)
             if self._observational is not None:
                 from mastra.memory.observations import Observer  # noqa: PLC0415 - brings the model side
 
                 self._observer = Observer(self._threads, self._observational, services.clock)
             if self.options.semantic_recall:
-                self._semantic = self._make_semantic(services, self._threads.storage)
+                self._semantic = self._make_semantic(services, storage)
                 self._threads.has_vectors = True
         return self._threads
 
@@ -140,6 +144,15 @@ class Memory(Conversations):
             self._owned.append(made)
             return made
         return spec
+
+    def _read_through(self, storage: Storage, services: Services) -> Storage:
+        """Through the application's cache where that helps: it is shared by all processes, and storage is a server."""
+        cache = services.cache
+        if not self._reads_through or cache is None or not cache.is_shared or isinstance(storage, SupportsBeside):
+            return storage
+        from mastra.memory.read_through import ReadThrough  # noqa: PLC0415 - only with such a cache
+
+        return ReadThrough(storage, cache)
 
     def _make_semantic(self, services: Services, storage: Storage) -> SemanticIndex:
         from mastra.memory.semantic import SemanticIndex  # noqa: PLC0415 - only semantic recall needs it
@@ -381,12 +394,17 @@ class Memory(Conversations):
 
     def tools(self) -> list[Tool]:
         """The tools that the model gets to use its memory."""
+        tools: list[Tool] = []
         working = self.options.working_memory
-        if working is None or working.read_only or self.options.read_only:
-            return []
-        from mastra.memory.working_tool import make_tool  # noqa: PLC0415 - brings the schema machinery
+        if working is not None and not working.read_only and not self.options.read_only:
+            from mastra.memory.working_tool import make_tool  # noqa: PLC0415 - brings the schema machinery
 
-        return [make_tool(self, working)]
+            tools.append(make_tool(self, working))
+        if self._observational is not None and self._observational.retrieval is not None:
+            from mastra.memory.recall_tool import make_recall_tool  # noqa: PLC0415 - the same
+
+            tools.append(make_recall_tool(self, self._observational.retrieval))
+        return tools
 
     def to_wire(self) -> Row:
         """The configuration as the HTTP protocol shows it."""

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mastra.errors import BadDefinition, Conflict, MastraError
+from mastra.memory.asking import ask, shown
 from mastra.memory.budget import estimate_text, estimate_tokens
 from mastra.memory.options import Scope
 from mastra.memory.tables import MESSAGES, cleaned
 from mastra.memory.threads import ThreadRepo
 from mastra.runtime.clock import Clock
-from mastra.runtime.models import ModelSpec, resolve_model
+from mastra.runtime.models import ModelSpec
 from mastra.types.ids import new_id
-from mastra.types.messages import Message
-from mastra.types.model import ModelRequest, TextDelta
-from mastra.types.prompt import SystemMessage, TextPart, UserMessage
 from mastra.types.records import Expect, Filter, Order, Put, Table
 from mastra.types.times import to_wire
 
@@ -53,12 +51,16 @@ class ObservationalMemory:
     observation_tokens: int = 40_000
     # The newest messages are left to be seen as they were said.
     keep_last: int = 4
+    # The tool `recall`, by which the model looks up what was said: in its thread, or in all of the resource.
+    retrieval: Scope | None = None
 
     def __post_init__(self) -> None:
         if self.message_tokens < 1 or self.observation_tokens < 1 or self.keep_last < 0:
             raise BadDefinition("Observational memory needs token limits of at least 1.")
         if self.scope not in {"thread", "resource"}:
             raise BadDefinition(f"{self.scope!r} is not a scope.", hint='Use "thread" or "resource".')
+        if self.retrieval not in {None, "thread", "resource"}:
+            raise BadDefinition(f"{self.retrieval!r} is not a scope.", hint='Use "thread", "resource" or None.')
 
 
 class Observer:
@@ -117,9 +119,9 @@ class Observer:
         if not rows or tokens < self._options.message_tokens:
             return False
         notes = "" if record is None else str(record["activeObservations"])
-        said = "\n".join(f"[{row['createdAt']}] {row['role']}: {_shown(row)}" for row in rows)
+        said = "\n".join(f"[{row['createdAt']}] {row['role']}: {shown(row)}" for row in rows)
         asked = f"<notes>\n{notes}\n</notes>\n<messages>\n{said}\n</messages>"
-        new = cleaned((await self._ask(OBSERVE, asked)).strip())
+        new = cleaned((await ask(self._options.model, OBSERVE, asked)).strip())
         now = to_wire(self._clock.now())
         base = record or {
             "id": new_id(), "scope": self._options.scope, "resourceId": resource_id, "generationCount": 0,
@@ -145,7 +147,8 @@ class Observer:
         record = await self._storage.get(OBSERVATIONS, key)
         if record is None or record["observationTokenCount"] <= self._options.observation_tokens:
             return
-        shorter = cleaned((await self._ask(REFLECT, f"<notes>\n{record['activeObservations']}\n</notes>")).strip())
+        notes = f"<notes>\n{record['activeObservations']}\n</notes>"
+        shorter = cleaned((await ask(self._options.model, REFLECT, notes)).strip())
         if not shorter or estimate_text(shorter) >= record["observationTokenCount"]:
             log.warning("a reflection of %s was not shorter and was dropped", key)
             return
@@ -173,17 +176,3 @@ class Observer:
         order = Order("at", descending=True)
         page = await self._storage.scan(HISTORY, {"record": record["id"]}, order=order, limit=limit)
         return [item.value for item in page.records]
-
-    async def _ask(self, instructions: str, text: str) -> str:
-        request = ModelRequest(messages=(SystemMessage(instructions), UserMessage((TextPart(text),))))
-        deltas = resolve_model(self._options.model).stream(request)
-        return "".join([delta.text async for delta in deltas if isinstance(delta, TextDelta)])
-
-
-def _shown(row: Row) -> str:
-    parts = [Message.from_wire(row).text]
-    for part in row["content"].get("parts", ()):
-        call = part.get("toolInvocation") if part.get("type") == "tool-invocation" else None
-        if isinstance(call, dict):
-            parts.append(f"(called {call.get('toolName')}, result {str(call.get('result'))[:500]})")
-    return " ".join(part for part in parts if part)[:8_000]

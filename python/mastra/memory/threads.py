@@ -180,7 +180,7 @@ class ThreadRepo:
         extra: Callable[[Row], list[Operation]] | None = None,
     ) -> Thread:
         async def attempt() -> Thread:
-            row = await self._require(thread_id, resource_id)
+            row = await self.require(thread_id, resource_id)
             rev = row["rev"]
             changed = {**change(dict(row)), "rev": rev + 1, "updatedAt": to_wire(self._clock.now())}
             batch: list[Operation] = [Expect(THREADS, thread_id, {"rev": rev}), Put(THREADS, thread_id, changed)]
@@ -190,7 +190,8 @@ class ThreadRepo:
 
         return await retry_conflicts(attempt)
 
-    async def _require(self, thread_id: str, resource_id: str | None) -> Row:
+    async def require(self, thread_id: str, resource_id: str | None) -> Row:
+        """The stored row of a thread that must be there."""
         row = await self.row(thread_id, resource_id=resource_id)
         if row is None:
             raise NotFound("Thread not found", details={"thread_id": thread_id})
@@ -229,7 +230,7 @@ class ThreadRepo:
         """Remove the thread, its messages and its working memory. What is running on it cannot bring it back."""
 
         async def attempt() -> None:
-            row = await self._require(thread_id, resource_id)
+            row = await self.require(thread_id, resource_id)
             due = {"threadId": thread_id, "at": to_wire(self._clock.now())}
             batch: list[Operation] = [
                 Expect(THREADS, thread_id, {"rev": row["rev"]}),
@@ -278,7 +279,7 @@ class ThreadRepo:
         end: str | None = None,
     ) -> Clone:
         """A copy of the thread with copies of its messages: the last `message_limit`, named ones, or of some time."""
-        source = await self._require(thread_id, resource_id)
+        source = await self.require(thread_id, resource_id)
         new_thread_id = new_id() if new_thread_id is None else check_id(new_thread_id, "thread id")
         owner = source["resourceId"] if to_resource_id is None else check_id(to_resource_id, "resource id")
         rows = await self.messages.rows(thread_id, start=start, end=end)
@@ -420,7 +421,7 @@ class ThreadRepo:
         include: Sequence[Mapping[str, Any]] = (),
     ) -> MessagePage:
         """A page of a thread's messages, with neighbours of the ones named in `include`."""
-        row = await self._require(thread_id, resource_id)
+        row = await self.require(thread_id, resource_id)
         return await self.messages.page(
             {"threadId": thread_id},
             owner=row["resourceId"],

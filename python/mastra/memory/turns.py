@@ -54,14 +54,16 @@ class Turns:
         self._policy = policy
         self._lease = lease
         self._patience = patience.total_seconds()
-        self._local: dict[str, _Waiting] = {}
+        # By event loop, too: callers of other loops wait at the lease, as other processes do.
+        self._local: dict[tuple[int, str], _Waiting] = {}
 
     @asynccontextmanager
     async def turn(
         self, thread_id: str, *, resource_id: str | None = None, cancel: Callable[[], None] | None = None
     ) -> AsyncIterator[Turn]:
         """Hold the thread while the body runs. `cancel` is called when a newer request interrupts this one."""
-        waiting = self._local.setdefault(thread_id, _Waiting(asyncio.Lock()))
+        place = (id(asyncio.get_running_loop()), thread_id)
+        waiting = self._local.setdefault(place, _Waiting(asyncio.Lock()))
         if waiting.lock.locked():
             if self._policy == "reject":
                 raise Conflict("The thread answers another request.", hint="Wait for it, or use another thread.")
@@ -85,7 +87,7 @@ class Turns:
         finally:
             waiting.users -= 1
             if waiting.users == 0:
-                self._local.pop(thread_id, None)
+                self._local.pop(place, None)
 
     async def _copy(self, thread_id: str, resource_id: str | None) -> str:
         try:
@@ -98,16 +100,17 @@ class Turns:
         token = new_id()
         storage = self._threads.storage
         deadline = self._clock.monotonic() + self._patience
+        # Nearly always nobody has the thread: one write finds that out and takes it.
+        row: dict[str, str] | None = None
         while True:
             now = self._clock.now()
-            row = await storage.get(TURNS, thread_id)
-            mine = {"token": token, "until": to_wire(now + self._lease)}
-            free = row is None or from_wire(row["until"]) < now
-            if free:
+            if row is None or from_wire(row["until"]) < now:
+                mine = {"token": token, "until": to_wire(now + self._lease)}
                 expected = Expect(TURNS, thread_id, None if row is None else {"token": row["token"]})
                 try:
                     await storage.write([expected, Put(TURNS, thread_id, mine)])
                 except Conflict:
+                    row = await storage.get(TURNS, thread_id)
                     continue
                 return token
             if self._policy == "reject":
@@ -115,6 +118,7 @@ class Turns:
             if self._clock.monotonic() > deadline:
                 raise StorageUnavailable("The thread was busy for too long.", hint="Try again.")
             await self._clock.sleep(0.05)
+            row = await storage.get(TURNS, thread_id)
 
     async def _keep(self, thread_id: str, token: str) -> None:
         """Renew the lease while the turn lasts."""

@@ -40,10 +40,12 @@ class WorkingPages:
         """Replace the page; the text that was stored."""
         key = self.key(thread_id, resource_id)
         page = self._checked(page)
-        old = await self._storage.get(WORKING_MEMORY, key)
-        rev = 0 if old is None else int(old["rev"])
-        await self._storage.write([Put(WORKING_MEMORY, key, self._row(page, resource_id, rev=rev))])
-        return page
+
+        async def attempt() -> str:
+            # The revision must grow with every change, or a merge that read the page before this one undoes it.
+            return await self._store(key, await self._storage.get(WORKING_MEMORY, key), page, resource_id)
+
+        return await retry_conflicts(attempt)
 
     async def merge(self, thread_id: str, resource_id: str | None, changes: JsonObject) -> str:
         """Change some fields of a page with a schema: objects are merged, null removes, all else replaces."""
@@ -59,16 +61,17 @@ class WorkingPages:
                     # A page from before the schema: the model's new fields start afresh.
                     old = {}
             page = self._checked(dumps(merged(old if isinstance(old, dict) else {}, cleaned(changes))))
-            expected = Expect(WORKING_MEMORY, key, None if row is None else {"rev": row["rev"]})
-            rev = 0 if row is None else row["rev"]
-            await self._storage.write([expected, Put(WORKING_MEMORY, key, self._row(page, resource_id, rev=rev))])
-            return page
+            return await self._store(key, row, page, resource_id)
 
         return await retry_conflicts(attempt)
 
-    def _row(self, page: str, resource_id: str | None, *, rev: int) -> JsonObject:
-        now = to_wire(self._clock.now())
-        return {"page": page, "resourceId": resource_id, "updatedAt": now, "rev": rev + 1}
+    async def _store(self, key: str, old: JsonObject | None, page: str, resource_id: str | None) -> str:
+        """Write the page over the one that was read; `Conflict` when another writer was faster."""
+        rev = 0 if old is None else int(old["rev"])
+        new = {"page": page, "resourceId": resource_id, "updatedAt": to_wire(self._clock.now()), "rev": rev + 1}
+        expected = Expect(WORKING_MEMORY, key, None if old is None else {"rev": rev})
+        await self._storage.write([expected, Put(WORKING_MEMORY, key, new)])
+        return page
 
     def _checked(self, page: str) -> str:
         page = cleaned(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 class Cache(ABC):
     """Bytes by key, forgotten when it suits. Losing an entry is never an error; serving a stale one is."""
+
+    # Whether other processes see what this one puts in and takes out.
+    is_shared: ClassVar[bool] = False
 
     async def open(self) -> None:
         """Connect. Idempotent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +21,9 @@ class Job(NamedTuple):
 
 class Executor(ABC):
     """Carries jobs to a handler. A job may be carried again after a crash: handlers go by the journal."""
+
+    # Whether a job may reach the handler of another process than the one that submitted it.
+    carries_elsewhere: ClassVar[bool] = False
 
     @abstractmethod
     async def start(self, handle: Callable[[Job], Awaitable[None]]) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from mastra.types.records import Filter, Operation, Order, Page, Record, Table
+    from mastra.types.records import Filter, Layout, Operation, Order, Page, Record, Table
 
 
 class Storage(ABC):
@@ -81,4 +82,22 @@ class SupportsTextSearch(Protocol):
         self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10
     ) -> list[Record]:
         """The rows whose `field` fits `query` best, best first."""
+        ...
+
+
+@runtime_checkable
+class SupportsLayout(Protocol):
+    """Storage whose layout can be looked at before it is opened, which brings it forward."""
+
+    async def layout(self) -> Layout:
+        """The layout that is there (0 when there is none) and the one of this release. Nothing is written."""
+        ...
+
+
+@runtime_checkable
+class SupportsBeside(Protocol):
+    """Storage in a file, beside which other files may be kept."""
+
+    def beside(self, name: str) -> Path:
+        """The path of a file or folder that belongs to this storage."""
         ...

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mastra.providers.composer import Composer, parse_event
+from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import error_of_event
 from mastra.providers.keys import KeySource, Secret
 from mastra.providers.schemas import Compiled, is_exact_in_strict, rewrite_object, rewrite_strict
@@ -15,8 +15,10 @@ from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import (
     Decoder,
     WireModel,
+    is_own,
     left_out,
     output_tool_of,
+    own_signature,
     snake_case,
     take_out,
     unsupported,
@@ -263,11 +265,11 @@ class Anthropic(WireModel):
             return [{"type": "text", "text": part.text, **self.mark(part.provider_options)}] if part.text else []
         if isinstance(part, ReasoningPart):
             if part.redacted_data:
-                return [{"type": "redacted_thinking", "data": part.redacted_data}]
+                own = is_own(part, self.provider)
+                return [{"type": "redacted_thinking", "data": part.redacted_data}] if own else []
             # A thought without its signature is not accepted back.
-            if part.signature:
-                return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
-            return []
+            signature = own_signature(part, self.provider)
+            return [{"type": "thinking", "thinking": part.text, "signature": signature}] if signature else []
         if isinstance(part, ToolCallPart):
             kind = "server_tool_use" if part.provider_executed else "tool_use"
             item = {"type": kind, "id": part.call_id, "name": part.name, "input": part.arguments}
@@ -360,7 +362,7 @@ class AnthropicDecoder:
             composer.add_reasoning(block.get("thinking") or "")
         elif kind == "redacted_thinking":
             composer.open_reasoning()
-            composer.close_reasoning(None, block.get("data"))
+            composer.close_reasoning(None, block.get("data"), thought_of(self.provider, redactedData=block.get("data")))
         elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
             call = composer.open_call(
                 index, block.get("id") or "", block.get("name") or "", provider_executed=kind != "tool_use"
@@ -399,7 +401,7 @@ class AnthropicDecoder:
         if kind == "text":
             composer.close_text()
         elif kind == "thinking":
-            composer.close_reasoning(self._signature)
+            composer.close_reasoning(self._signature, None, thought_of(self.provider, signature=self._signature))
             self._signature = None
         else:
             composer.close_call(index)

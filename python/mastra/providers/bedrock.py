@@ -12,13 +12,22 @@ from urllib.parse import quote
 
 from mastra.errors import ModelError
 from mastra.providers.aws import find_credentials, signed_headers
-from mastra.providers.composer import Composer, parse_event
+from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import describe, make_error
 from mastra.providers.framing import EventStreamFraming
 from mastra.providers.keys import KeySource, Secret
 from mastra.providers.schemas import Compiled, rewrite_object
 from mastra.providers.transport import Http, HttpOptions
-from mastra.providers.wire import Decoder, WireModel, left_out, output_tool_of, unsupported, with_instruction
+from mastra.providers.wire import (
+    Decoder,
+    WireModel,
+    is_own,
+    left_out,
+    output_tool_of,
+    own_signature,
+    unsupported,
+    with_instruction,
+)
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
 from mastra.types.model import ModelProfile, ModelRequest
@@ -261,9 +270,10 @@ class Bedrock(WireModel):
             return [{"text": part.text}] if part.text.strip() else []
         if isinstance(part, ReasoningPart):
             if part.redacted_data:
-                return [{"reasoningContent": {"redactedContent": part.redacted_data}}]
-            if part.signature:
-                text = {"text": part.text, "signature": part.signature}
+                own = is_own(part, self.provider)
+                return [{"reasoningContent": {"redactedContent": part.redacted_data}}] if own else []
+            if signature := own_signature(part, self.provider):
+                text = {"text": part.text, "signature": signature}
                 return [{"reasoningContent": {"reasoningText": text}}]
             return []
         if isinstance(part, ToolCallPart):
@@ -356,7 +366,8 @@ class BedrockDecoder:
         composer = self.composer
         if composer.reasoning is not None:
             redacted = base64.b64encode(self._redacted).decode() if self._redacted else None
-            composer.close_reasoning(self._signature, redacted)
+            mark = thought_of(self.provider, signature=self._signature, redactedData=redacted)
+            composer.close_reasoning(self._signature, redacted, mark)
             self._signature, self._redacted = None, b""
         composer.close_text()
         composer.close_call(index)

@@ -47,6 +47,7 @@ _OVERLOADED = re.compile(
 _RATE = re.compile(r"rate.?limit|too.?many.?requests|throttling|resource.?exhausted|\b429\b", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SAID_WAIT = re.compile(r"(?:try again|retry) (?:in|after) (?:(\d+)m)?(\d+(?:\.\d+)?) ?(ms|s|m|h|d)(?:ec|in|our|ay|\b)")
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "x-goog-request-id", "cf-ray")
 _RESET_HEADERS = (
     "x-ratelimit-reset-requests",
@@ -116,9 +117,14 @@ def make_error(
     details = {**(facts or {}), **({"kind": word} if word else {})}
     known: dict[str, Any] = {"adapter": provider, "status": status, "details": details}
     about = f"{kind} {message}"
+    if status == 407:
+        wants = f"The proxy before {provider} wants a password."
+        return ModelUnavailable(wants, retryable=False, hint="Check the proxy and its password.", **known)
     if status in (401, 403) or (status in (400, None) and _BAD_KEY.search(about)) or kind == "authentication_error":
         return AuthFailed(text, hint="Check the API key and what it may use.", **known)
-    if status == 402 or (status in (429, 400, None) and _NO_MONEY.search(about)):
+    # Google says the same of a minute's quota as of an empty account; a wait tells them apart.
+    waits = status == 429 and wait is not None and kind != "insufficient_quota"
+    if status == 402 or (status in (429, 400, None) and _NO_MONEY.search(about) and not waits):
         return RateLimited(
             text, retryable=False, retry_after=wait, hint="The account has no quota or credit left.", **known
         )
@@ -183,11 +189,10 @@ def _status_in(payload: Any) -> int | None:
 
 def retry_after(headers: Mapping[str, str], payload: Any = None) -> float | None:
     """How many seconds the provider asks to wait, in whichever form it says so; None when it does not."""
-    if "retry-after-ms" in headers:
-        try:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        except ValueError:
-            pass
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        milliseconds = _seconds(headers[name]) if name in headers else None
+        if milliseconds is not None:
+            return milliseconds / 1000
     if "retry-after" in headers:
         seconds = _seconds(headers["retry-after"])
         if seconds is not None:
@@ -208,7 +213,9 @@ def _delay_in(payload: Any) -> float | None:
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict) and isinstance(detail.get("retryDelay"), str):
             return _seconds(detail["retryDelay"])
-    return None
+    # In the middle of a stream there are no headers; OpenAI and others say it in words.
+    said = _SAID_WAIT.search(describe(payload)[0])
+    return None if said is None else float(said[1] or 0) * 60 + float(said[2]) * _UNITS[said[3]]
 
 
 def _seconds(text: str) -> float | None:

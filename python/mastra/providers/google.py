@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from mastra.providers.composer import Composer, parse_event
+from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import error_of_event
 from mastra.providers.keys import KeySource, Secret
 from mastra.providers.schemas import Compiled, rewrite_google
 from mastra.providers.transport import Http, HttpOptions
-from mastra.providers.wire import Decoder, WireModel, left_out, output_tool_of, with_instruction
+from mastra.providers.wire import Decoder, WireModel, left_out, output_tool_of, own_signature, with_instruction
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
 from mastra.types.model import (
@@ -57,6 +58,8 @@ FINISH_REASONS: dict[str, FinishReason] = {
 _google_form = Compiled(rewrite_google)
 # Options that stand beside the generation config, not in it.
 _TOP_LEVEL = frozenset({"safetySettings", "cachedContent", "labels", "serviceTier"})
+# The models that take calls without a signature.
+_UNSIGNED = re.compile(r"(models/)?gemini-[12]\b|(?!.*gemini)")
 _EFFORT_BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
 
 
@@ -192,6 +195,7 @@ class Google(WireModel):
                 continue
             if isinstance(message, AssistantMessage):
                 role, parts = "model", [item for part in message.parts for item in self.said(part)]
+                self.sign_calls(parts)
             elif isinstance(message, UserMessage):
                 role, parts = "user", [self.user_part(part) for part in message.parts]
             else:
@@ -220,7 +224,8 @@ class Google(WireModel):
         if isinstance(part, TextPart):
             return [{"text": part.text, **signature}] if part.text or signature else []
         if isinstance(part, ReasoningPart):
-            thought = {"thoughtSignature": part.signature} if part.signature else signature
+            own = own_signature(part, self.provider)
+            thought = {"thoughtSignature": own} if own else {}
             return [{"text": part.text, "thought": True, **thought}] if part.text else []
         if isinstance(part, ToolCallPart):
             if part.provider_executed:
@@ -229,6 +234,12 @@ class Google(WireModel):
         if isinstance(part, FilePart):
             return [self.user_part(part)]
         return []
+
+    def sign_calls(self, parts: list[dict[str, Any]]) -> None:
+        """Mark calls that another model made: from Gemini 3 on the first call of a step must carry a signature."""
+        calls = [part for part in parts if "functionCall" in part]
+        if calls and "thoughtSignature" not in calls[0] and not _UNSIGNED.match(self.model_id):
+            calls[0]["thoughtSignature"] = "skip_thought_signature_validator"
 
     def result(self, part: ToolResultPart) -> list[dict[str, Any]]:
         """The result of a call: Google wants an object; files follow it."""
@@ -342,7 +353,8 @@ class GoogleDecoder:
 
     def _close_thought(self) -> None:
         if self.composer.reasoning is not None:
-            self.composer.close_reasoning(self._signature)
+            mark = thought_of(self.provider, thoughtSignature=self._signature)
+            self.composer.close_reasoning(self._signature, None, mark)
             self._signature = None
 
     def _call(self, function: dict[str, Any], signature: str | None) -> None:

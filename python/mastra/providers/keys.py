@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from mastra.errors import BadSetting, MissingKey
+from mastra.errors import BadDefinition, BadSetting, MastraError, MissingKey
+from mastra.types import secrets
 
-KeySource: TypeAlias = "str | Secret | Path | Callable[[], str | Awaitable[str]] | None"
+KeyText: TypeAlias = "str | secrets.Secret"
+KeySource: TypeAlias = "KeyText | Secret | Path | Callable[[], KeyText | Awaitable[KeyText]] | None"
 MASK = "[redacted]"
 # Things that look like a key even when they are not ours: a provider may quote another account's.
 _LOOKS_SECRET = re.compile(
@@ -50,8 +52,8 @@ class Secret:
 class KeyReader:
     """Reads one key from its source each time it is asked, so that a rotated key is used by the next request.
 
-    A text is the key itself, `env:NAME` or `file:/path`; a path is a file; a function returns the key, now or
-    later; None looks into the environment variables that the provider is known by.
+    A text is the key itself, `env:NAME` or `file:/path`; a path is a file; a secret is one of the settings; a function
+    returns the key, now or later; None looks into the environment variables that the provider is known by.
     """
 
     __slots__ = ("_source", "env", "provider")
@@ -64,7 +66,14 @@ class KeyReader:
                 env, source = (source[4:],), None
             else:
                 source = Secret(source)
-        self._source: Secret | Path | Callable[[], str | Awaitable[str]] | None = source
+        elif isinstance(source, secrets.Secret):
+            source = Secret(source.reveal())
+        elif not (source is None or isinstance(source, Path | Secret) or callable(source)):
+            raise BadDefinition(
+                f"api_key of {provider!r} is a {type(source).__name__}.",
+                hint="Give a text, env:NAME, file:PATH, a path, a Secret or a function.",
+            )
+        self._source: Secret | Path | Callable[[], KeyText | Awaitable[KeyText]] | None = source
         self.env = env
         self.provider = provider
 
@@ -73,9 +82,11 @@ class KeyReader:
 
     async def read(self, *, required: bool = True) -> Secret | None:
         """The key as it is now; `MissingKey` names the places that were looked into."""
-        value = self._from_source()
-        if value is not None and not isinstance(value, str):
-            value = await value
+        value = await self._whole(self._from_source())
+        if isinstance(value, secrets.Secret):
+            value = value.reveal()
+        if not isinstance(value, str | None):
+            raise BadSetting(f"The key function of {self.provider!r} returns a {type(value).__name__}, not a text.")
         value = value.strip() if value else None
         if not value:
             if not required:
@@ -93,7 +104,21 @@ class KeyReader:
             )
         return Secret(value)
 
-    def _from_source(self) -> str | Awaitable[str] | None:
+    async def _whole(self, value: Any) -> Any:
+        if not isinstance(value, Awaitable):
+            return value
+        try:
+            return await value
+        except Exception as error:
+            raise self._no_key(error) from error
+
+    def _no_key(self, error: Exception) -> Exception:
+        if isinstance(error, MastraError):
+            return error
+        # Its text may hold anything; what it was is told by its kind, and it hangs below as the cause.
+        return MissingKey(f"The key function of {self.provider!r} failed with {type(error).__name__}.")
+
+    def _from_source(self) -> KeyText | Awaitable[KeyText] | None:
         source = self._source
         if isinstance(source, Secret):
             return source.reveal()
@@ -103,16 +128,19 @@ class KeyReader:
             except OSError as error:
                 raise MissingKey(f"The key file of {self.provider!r} cannot be read: {source}.") from error
         if source is not None:
-            return source()
+            try:
+                return source()
+            except Exception as error:
+                raise self._no_key(error) from error
         for name in self.env:
             if value := os.environ.get(name):
                 return value
         return None
 
 
-def redact(text: str, secrets: Iterable[Secret | None] = ()) -> str:
+def redact(text: str, known: Iterable[Secret | None] = ()) -> str:
     """`text` without the secrets, in any of the forms in which a provider may quote them, and without look-alikes."""
-    for secret in secrets:
+    for secret in known:
         if secret is None:
             continue
         raw = secret.reveal()

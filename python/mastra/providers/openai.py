@@ -8,7 +8,7 @@ from typing import Any
 
 from mastra.errors import ContentRefused
 from mastra.ports.model import ChatModel
-from mastra.providers.composer import Composer, OpenCall, parse_event, parse_object
+from mastra.providers.composer import Composer, OpenCall, parse_event, parse_object, thought_of
 from mastra.providers.failures import error_of_event
 from mastra.providers.keys import KeySource
 from mastra.providers.openai_chat import OpenAIChat, as_url, result_files, result_text
@@ -19,6 +19,7 @@ from mastra.providers.wire import (
     WireModel,
     left_out,
     output_tool_of,
+    own_signature,
     snake_case,
     take_out,
     unsupported,
@@ -231,7 +232,7 @@ class OpenAIResponses(WireModel):
                     out.append({"role": "assistant", "content": part.text})
             elif isinstance(part, ReasoningPart):
                 facts = (part.provider_options or {}).get(self.provider, {})
-                secret = part.signature or facts.get("reasoningEncryptedContent")
+                secret = own_signature(part, self.provider)
                 if secret:
                     summary = [{"type": "summary_text", "text": part.text}] if part.text else []
                     item = {"type": "reasoning", "summary": summary, "encrypted_content": secret}
@@ -343,10 +344,10 @@ class ResponsesDecoder:
         elif kind == "message":
             composer.close_text({self.provider: {"itemId": item.get("id")}} if item.get("id") else None)
         elif kind == "reasoning":
-            metadata = {self.provider: {"itemId": item["id"]}} if item.get("id") else None
             if composer.reasoning is None and item.get("encrypted_content"):
                 composer.open_reasoning()
-            composer.close_reasoning(item.get("encrypted_content"), None, metadata)
+            mark = thought_of(self.provider, itemId=item.get("id"))
+            composer.close_reasoning(item.get("encrypted_content"), None, mark)
         elif kind in _OWN_TOOLS:
             self._own_tool(kind, item)
 

@@ -11,6 +11,7 @@ from mastra.errors import ModelUnavailable, RateLimited
 from mastra.providers.composer import Composer, OpenCall, parse_event
 from mastra.providers.failures import error_of_event
 from mastra.providers.keys import KeySource, Secret
+from mastra.providers.repeats import Repeats
 from mastra.providers.schemas import Compiled, drop_nulls, is_exact_in_strict, rewrite_plain, rewrite_strict
 from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import (
@@ -348,6 +349,18 @@ def result_files(part: ToolResultPart) -> list[FilePart]:
     return [item for item in part.output if isinstance(item, FilePart)] if isinstance(part.output, tuple) else []
 
 
+def _says_only_text(chunk: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]) -> bool:
+    """Whether a chunk brings a piece of text and nothing that has to be looked at again in the next one like it."""
+    return (
+        isinstance(delta.get("content"), str)
+        and delta["content"] != ""
+        and not any(value for key, value in delta.items() if key not in {"content", "role"})
+        and not choice.get("finish_reason")
+        and len(chunk["choices"]) == 1
+        and not any(chunk.get(key) for key in ("usage", "x_groq", "citations", "search_results", "error"))
+    )
+
+
 class ChatDecoder:
     """Reads the chunks of a Chat Completions stream."""
 
@@ -358,9 +371,13 @@ class ChatDecoder:
         self._strict = {tool.name: tool.parameters for tool in request.tools if tool.strict}
         self._sources: set[str] = set()
         self._refusal: list[str] = []
+        self._repeats = Repeats()
 
     def read(self, event: str, data: str | bytes) -> None:
         """One chunk, or `[DONE]`."""
+        if isinstance(data, str) and (text := self._repeats.text(data)) is not None:
+            self.composer.add_text(text)
+            return
         if data == "[DONE]":
             self._finish()
             return
@@ -377,6 +394,8 @@ class ChatDecoder:
                 delta = choice.get("delta") or choice.get("message")
                 if delta:
                     self._delta(delta)
+                    if isinstance(data, str) and _says_only_text(chunk, choice, delta):
+                        self._repeats.learn(data, "content", delta["content"])
                 if choice.get("finish_reason"):
                     self._reason(choice)
         if usage := (chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")):

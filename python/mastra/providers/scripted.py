@@ -102,6 +102,7 @@ class Answer:
 
 Line: TypeAlias = "str | Call | Answer | Exception | Sequence[Call] | Callable[[ModelRequest], Any]"
 _WORDS = re.compile(r"\s*\S+\s*$|\s*\S+\s+|\s+")
+_ESCAPE = re.compile(r"\\([n\\|])")
 _CALL = re.compile(r"call\s+([\w.-]+)\s*(.*)", re.DOTALL)
 _FAIL = re.compile(r"fail\s+([a-z-]+)\s*(.*)", re.DOTALL)
 _WAIT = re.compile(r"wait\s+([0-9.]+)\s+(.*)", re.DOTALL)
@@ -271,7 +272,8 @@ def read_line(text: str) -> Any:
         return Answer(fail=lambda: FAILURES[kind](message, adapter="scripted"))
     if _CALL.fullmatch(text):
         return [_read_call(part) for part in re.split(r"\s&\s(?=call\s)", text)]
-    return text
+    # A new line begins another answer; in an answer it is written so.
+    return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text)
 
 
 def _read_call(text: str) -> Call:

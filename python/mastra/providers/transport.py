@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import urllib.request
 import weakref
@@ -68,10 +69,15 @@ class HttpOptions:
 DEFAULT_OPTIONS = HttpOptions()
 
 
+def _usual_certificates(*, trust_env: bool) -> Any:
+    named = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")) if trust_env else None
+    return _certificates(named)
+
+
 @cache
-def _usual_certificates(trust_env: bool) -> Any:  # noqa: FBT001 - a cache key
+def _certificates(named: tuple[str | None, str | None] | None) -> Any:
     # Reading the certificates takes 20 ms: once a process, not once a client.
-    return httpx.create_ssl_context(trust_env=trust_env)
+    return httpx.create_ssl_context(trust_env=named is not None)
 
 
 @cache
@@ -124,7 +130,7 @@ class Http:
         options = self.options
         verify = options.verify
         if verify is True and not options.transport:
-            verify = _usual_certificates(options.trust_env)
+            verify = _usual_certificates(trust_env=options.trust_env)
         elif isinstance(verify, str):
             import ssl  # noqa: PLC0415 - httpx has loaded it
 
@@ -227,6 +233,22 @@ def _before_answer(error: Exception, provider: str, *, near_deadline: bool) -> E
             adapter=provider,
             hint="Look at the headers of the model and of model_settings.",
         )
+    if isinstance(error, httpx.ProxyError):
+        # It says why with a status: what it forbids, it will forbid again.
+        answered = str(error)[:100]
+        return ModelUnavailable(
+            f"The proxy before {provider} made no connection: {answered}.",
+            adapter=provider,
+            retryable=not answered.startswith(("401", "403", "407")),
+            hint="Check the proxy and its password.",
+        )
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return ModelUnavailable(
+            f"The certificate of {provider} is not trusted.",
+            adapter=provider,
+            retryable=False,
+            hint="Name its authority in HttpOptions(verify=...) or SSL_CERT_FILE, and check the host's name.",
+        )
     kind = "could not be reached" if isinstance(error, httpx.ConnectError) else "closed the connection unanswered"
     return ModelUnavailable(f"{provider} {kind}.", adapter=provider, details={"cause": type(error).__name__})
 
@@ -234,7 +256,7 @@ def _before_answer(error: Exception, provider: str, *, near_deadline: bool) -> E
 class Exchange:
     """The answer to one request while it is read."""
 
-    __slots__ = ("_closed", "_end", "_lease", "_limits", "_options", "headers", "provider", "response",
+    __slots__ = ("_closed", "_end", "_lease", "_limits", "_options", "_whole", "headers", "provider", "response",
                  "status")  # fmt: skip
 
     def __init__(
@@ -255,6 +277,7 @@ class Exchange:
         self._end = end
         self._options = options
         self._closed = False
+        self._whole = False
 
     async def chunks(self, limit: int | None = None) -> AsyncIterator[bytes]:
         """The body as it arrives; silence, a reset or too many bytes raise."""
@@ -274,6 +297,7 @@ class Exchange:
                 async with asyncio.timeout(wait):
                     chunk = await source.__anext__()
             except StopAsyncIteration:
+                self._whole = True
                 return
             except TimeoutError as error:
                 raise self._too_late(total=left <= idle) from error
@@ -350,6 +374,10 @@ class Exchange:
         if not self._closed:
             self._closed = True
             try:
+                if self._options.http2 and not self._whole and self.response.http_version == "HTTP/2":
+                    from mastra.providers.http2 import cancel  # noqa: PLC0415 - few speak it
+
+                    await cancel(self.response)
                 await self.response.aclose()
             finally:
                 await self._lease.release()

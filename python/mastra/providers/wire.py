@@ -18,7 +18,7 @@ from mastra.providers.keys import KeyReader, KeySource, Secret, redact
 from mastra.providers.transport import Exchange, Http, HttpOptions, shared_http, with_timeout
 from mastra.types.json import dumps
 from mastra.types.model import ModelDelta, ModelProfile, ModelRequest, OutputSpec
-from mastra.types.prompt import SystemMessage
+from mastra.types.prompt import ReasoningPart, SystemMessage
 
 USER_AGENT = f"mastra/{__version__}"
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
@@ -270,6 +270,20 @@ class WireModel(ChatModel):
 def output_tool_of(output: OutputSpec | None) -> str | None:
     """The name of the tool that stands for the shape of the answer, when that is how it is asked for."""
     return output.name if output is not None and output.mode == "tool" else None
+
+
+def own_signature(part: ReasoningPart, provider: str) -> str | None:
+    """The signature of a thought, when it was `provider` that signed it."""
+    options = part.provider_options or {}
+    facts = options.get(provider, {})
+    own = facts.get("signature") or facts.get("thoughtSignature") or facts.get("reasoningEncryptedContent")
+    return own or (part.signature if is_own(part, provider) else None)
+
+
+def is_own(part: ReasoningPart, provider: str) -> bool:
+    """Whether a thought is `provider`'s: another's is refused with the whole request. Nobody's counts as anybody's."""
+    thinkers = (part.provider_options or {}).keys() - {"mastra"}
+    return not thinkers or provider in thinkers
 
 
 def snake_case(name: str) -> str:

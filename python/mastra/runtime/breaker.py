@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Literal
 
 from mastra.errors import BadDefinition, ModelError, ModelTimeout, ModelUnavailable, StreamBroken
@@ -10,6 +11,7 @@ from mastra.runtime.clock import SYSTEM_CLOCK
 if TYPE_CHECKING:
     from mastra.runtime.clock import Clock
 
+log = logging.getLogger("mastra.models")
 # Failures that say that the provider is down; a refusal or a rate limit says that it works.
 _COUNTED = (ModelUnavailable, ModelTimeout, StreamBroken)
 
@@ -55,6 +57,8 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         """A call worked."""
+        if self._opened_at is not None:
+            log.info("%s answers again: its circuit is closed.", self.name or "The provider")
         self._failed = 0
         self._opened_at = None
         self._trying = False
@@ -69,5 +73,10 @@ class CircuitBreaker:
             return
         self._failed += 1
         if self._trying or self._failed >= self._limit:
+            if self._opened_at is None:
+                log.warning(
+                    "%s failed %d times in a row (%s): its circuit is open for %g s.",
+                    self.name or "The provider", self._failed, error.code, self._open_s,
+                )  # fmt: skip
             self._opened_at = self._clock.monotonic()
         self._trying = False

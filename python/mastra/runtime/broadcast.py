@@ -63,8 +63,11 @@ class RunLog:
             if not changed.done():
                 changed.set_result(None)
 
-    async def observe(self, offset: int = 0) -> AsyncIterator[Observed]:
-        """The chunks from `offset` on: first those that are there, then as they come, until the run ends."""
+    async def observe(self, offset: int = 0, *, over_pauses: bool = False) -> AsyncIterator[Observed]:
+        """The chunks from `offset` on: first those that are there, then as they come, until the run ends.
+
+        `over_pauses`: go on after that too, because a run that waits for somebody is resumed into the same log.
+        """
         if offset < 0:
             raise InvalidInput("An offset cannot be negative.")
         while True:
@@ -77,7 +80,7 @@ class RunLog:
                 chunk = self._chunks[offset - self._first]
                 yield Observed(offset, chunk)
                 offset += 1
-            if self.closed_at is not None:
+            if self.closed_at is not None and not over_pauses:
                 return
             if self._changed is None:
                 self._changed = asyncio.get_running_loop().create_future()

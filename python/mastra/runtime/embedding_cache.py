@@ -9,6 +9,7 @@ from typing import Literal
 
 from mastra.ports.cache import Cache
 from mastra.ports.embedder import Embedder, Embeddings
+from mastra.runtime.spare_cache import keep, look
 
 
 class CachedEmbedder(Embedder):
@@ -23,6 +24,8 @@ class CachedEmbedder(Embedder):
         self.model_id = inner.model_id
         self._cache = cache
         self._ttl_s = ttl_s
+        # The length that was asked for; one that is learned from the first answer must not change the names.
+        self._length = str(inner.dimension or "")
 
     @property
     def dimension(self) -> int | None:  # type: ignore[override]  # what the port declares as an attribute
@@ -37,7 +40,7 @@ class CachedEmbedder(Embedder):
         keys = {text: self._key(text, purpose) for text in texts}
         known: dict[str, list[float]] = {}
         for text, key in keys.items():
-            kept = await self._cache.get(key)
+            kept = await look(self._cache, key)
             vector = None if kept is None else self._unpack(kept)
             if vector is not None:
                 known[text] = vector
@@ -48,11 +51,11 @@ class CachedEmbedder(Embedder):
             tokens = made.input_tokens
             for text, vector in zip(missing, made.vectors, strict=True):
                 known[text] = vector
-                await self._cache.set(keys[text], array("f", vector).tobytes(), ttl_s=self._ttl_s)
+                await keep(self._cache, keys[text], array("f", vector).tobytes(), self._ttl_s)
         return Embeddings([known[text] for text in texts], tokens)
 
     def _key(self, text: str, purpose: str) -> str:
-        named = "\0".join((self.provider, self.model_id, str(self.inner.dimension or ""), purpose, text))
+        named = f"{self.provider}\0{self.model_id}\0{self._length}\0{purpose}\0{text}"
         return f"embedding:{hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
     def _unpack(self, kept: bytes) -> list[float] | None:

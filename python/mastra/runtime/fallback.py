@@ -19,6 +19,7 @@ from mastra.errors import (
     StreamBroken,
 )
 from mastra.ports.model import ChatModel
+from mastra.runtime.asking import output_mode
 from mastra.types.model import ModelDelta, ModelRequest, ResponseStart
 
 # Another model may help against these; a refusal or a wrong request would be the same everywhere.
@@ -72,9 +73,9 @@ class FallbackModel(ChatModel):
         failures: list[str] = []
         enabled = [item for item in self.alternatives if item.enabled]
         for position, item in enumerate(enabled):
-            asked = request
+            asked = _shaped_for(item.model, request)
             if item.max_retries is not None:
-                asked = replace(request, settings=replace(request.settings, max_retries=item.max_retries))
+                asked = replace(asked, settings=replace(asked.settings, max_retries=item.max_retries))
             delivered = False
             start: ResponseStart | None = None
             deltas = item.model.stream(asked)
@@ -104,6 +105,20 @@ class FallbackModel(ChatModel):
         """Close every model of the chain."""
         for item in self.alternatives:
             await item.model.close()
+
+
+def _shaped_for(model: ChatModel, request: ModelRequest) -> ModelRequest:
+    """The request with the answer's shape asked for in a way that this model knows; the first one chose its own."""
+    output, profile = request.output, model.profile
+    if output is None or output.mode == "prompted":
+        return request
+    if output.mode == "native":
+        able = profile.native_output and (profile.output_with_tools or not request.tools)
+    else:
+        able = profile.tools
+    if able:
+        return request
+    return replace(request, output=replace(output, mode=output_mode(profile, has_tools=bool(request.tools))))
 
 
 def _too_late(error: MastraError) -> bool:

@@ -84,6 +84,8 @@ def provider_names() -> list[str]:
 def _alternative(item: Any) -> Alternative:
     if isinstance(item, Mapping) and "model" in item:
         retries = item.get("max_retries", item.get("maxRetries"))
+        if retries is not None and (not isinstance(retries, int) or isinstance(retries, bool) or retries < 0):
+            raise BadDefinition(f"max_retries of a model in a chain is a number from 0 on, not {retries!r}.")
         return Alternative(
             model=resolve_model(item["model"]), max_retries=retries, enabled=bool(item.get("enabled", True))
         )
@@ -120,6 +122,14 @@ def _read_endpoint(
             hint = near_miss(key, fields) or "Known: id, url, api_key, headers."
             raise BadDefinition(f"A model endpoint has no field {key!r}.", hint=hint)
         given[fields[key]] = value
+    for name in ("id", "provider_id", "model_id", "url"):
+        if name in given and not isinstance(given[name], str):
+            raise BadDefinition(f"The {name} of a model endpoint is a text, not a {type(given[name]).__name__}.")
+    headers = given.get("headers")
+    if headers is not None and not (
+        isinstance(headers, Mapping) and all(isinstance(text, str) for pair in headers.items() for text in pair)
+    ):
+        raise BadDefinition("The headers of a model endpoint are names and texts.", hint='Write {"x-name": "value"}.')
     if "id" in given:
         provider, model_id = split_spec(given.pop("id"))
     elif {"provider_id", "model_id"} <= given.keys():

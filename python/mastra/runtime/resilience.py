@@ -40,9 +40,7 @@ class Resilience:
         attempt = 0
         while True:
             attempt += 1
-            breaker.admit()
-            if self.throttle is not None:
-                await self.throttle.enter(0, deadline)
+            await self.enter(breaker, 0, deadline)
             try:
                 result = await work()
             except BaseException as error:
@@ -59,6 +57,18 @@ class Resilience:
                 if self.throttle is not None:
                     self.throttle.leave()
             await self.clock.sleep(wait)
+
+    async def enter(self, breaker: CircuitBreaker, tokens: int, deadline: float | None) -> None:
+        """Let a call pass the breaker and wait for its turn."""
+        breaker.admit()
+        if self.throttle is None:
+            return
+        try:
+            await self.throttle.enter(tokens, deadline)
+        except BaseException as error:
+            # The one call that a half-open breaker admits never came: the next one may try.
+            breaker.failed(error)
+            raise
 
     def wait(
         self, error: ModelError, attempt: int, deadline: float | None, attempts: int | None = None
@@ -109,11 +119,14 @@ class ResilientModel(ChatModel):
         estimate = 0 if throttle is None else estimate_tokens(request)
         resilience.budget.earn()
         attempt = 0
+        last: ModelError | None = None
         while True:
             attempt += 1
-            self.breaker.admit()
-            if throttle is not None:
-                await throttle.enter(estimate, request.deadline)
+            try:
+                await resilience.enter(self.breaker, estimate, request.deadline)
+            except ModelError as refusal:
+                # The breaker opened on what went wrong before: that is the reason to show.
+                raise refusal from last
             start: ResponseStart | None = None
             delivered = False
             deltas = self.inner.stream(request)
@@ -135,6 +148,7 @@ class ResilientModel(ChatModel):
             except ModelError as error:
                 self.breaker.failed(error)
                 error.details["delivered"] = delivered
+                last = error
                 wait = None if delivered else resilience.wait(error, attempt, request.deadline, attempts)
                 if wait is None:
                     error.details.setdefault("attempts", attempt)

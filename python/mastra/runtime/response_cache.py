@@ -11,6 +11,7 @@ from typing import Any
 
 from mastra.ports.cache import Cache
 from mastra.ports.model import ChatModel
+from mastra.runtime.spare_cache import keep, look
 from mastra.types import model as deltas_of
 from mastra.types.model import Finish, ModelDelta, ModelRequest, ResponseStart
 from mastra.types.usage import Usage
@@ -50,7 +51,7 @@ class CachedModel(ChatModel):
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
         """The deltas, from the cache or from the model inside."""
         key = self._key(request)
-        kept = await self._cache.get(key)
+        kept = await look(self._cache, key)
         known = None if kept is None else read_deltas(kept)
         if known is not None:
             for delta in known:
@@ -62,7 +63,7 @@ class CachedModel(ChatModel):
             async for delta in deltas:
                 seen.append(delta)
                 if isinstance(delta, Finish) and delta.reason in _WHOLE:
-                    await self._cache.set(key, write_deltas(seen), ttl_s=self._ttl_s)
+                    await keep(self._cache, key, write_deltas(seen), self._ttl_s)
                 yield delta
         finally:
             await deltas.aclose()

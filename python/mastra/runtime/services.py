@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mastra.ports.bus import EventBus
     from mastra.ports.cache import Cache
+    from mastra.ports.executor import Executor
     from mastra.ports.storage import Storage
     from mastra.ports.vectors import VectorStore
     from mastra.runtime.tracing import Tracer
@@ -28,6 +29,8 @@ class Services:
     vectors: Mapping[str, VectorStore] = field(default_factory=dict)
     cache: Cache | None = None
     bus: EventBus | None = None
+    # Who decides when and where a stored run is carried; without one, at once and here.
+    executor: Executor | None = None
     tracer: Tracer | None = None
     clock: Clock = SYSTEM_CLOCK
     # Work that outlives a request, and what runs emitted, for those who lost the connection.
@@ -35,6 +38,8 @@ class Services:
     runs: RunLogs = field(default_factory=RunLogs)
     # What carries durable workflow runs in this process; made by the first one.
     workflow_worker: Any = None
+    # The background tasks of agents; made by the first one.
+    tasks: Any = None
     # The registered definitions by id; values are Agent, Workflow, Tool, Scorer, Memory.
     agents: dict[str, Any] = field(default_factory=dict)
     workflows: dict[str, Any] = field(default_factory=dict)

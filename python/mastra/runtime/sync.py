@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -21,6 +22,11 @@ def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="mastra-sync", daemon=True).start()
     return loop
+
+
+if hasattr(os, "register_at_fork"):
+    # The thread stays in the parent: a child that waited for it would wait for ever.
+    os.register_at_fork(after_in_child=_loop.cache_clear)
 
 
 def run_sync(coro: Coroutine[Any, Any, T]) -> T:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra.runtime.tracing import Tracer
+from mastra.types.secrets import redact_value
 from mastra.types.spans import SpanRecord
 
 if TYPE_CHECKING:
@@ -186,4 +187,6 @@ def _cleaned(record: SpanRecord) -> SpanRecord:
         input=clean(record.input),
         output=clean(record.output),
         metadata=clean(record.metadata),
+        # What broke a run may have quoted anything.
+        error=redact_value(clean(record.error)),
     )

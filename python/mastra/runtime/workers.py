@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,11 @@ MAX_WORKERS = 64
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="mastra-worker")
+
+
+if hasattr(os, "register_at_fork"):
+    # The threads stay in the parent: a child needs its own.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 async def run_blocking(function: Callable[..., Any], *arguments: Any) -> Any:

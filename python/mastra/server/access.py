@@ -10,7 +10,16 @@ from typing import Any
 ROLES: Mapping[str, tuple[str, ...]] = {
     "owner": ("*",),
     "admin": ("*:read", "*:write", "*:execute", "*:delete", "*:publish"),
-    "member": ("*:read", "*:execute", "memory:write", "memory:delete", "vector:write"),
+    # In the protocol's words, conversations and responses are created and deleted under "agents".
+    "member": (
+        "*:read",
+        "*:execute",
+        "memory:write",
+        "memory:delete",
+        "vector:write",
+        "agents:create",
+        "agents:delete",
+    ),
     "viewer": ("*:read",),
 }
 # Roles that see beyond their own resource.

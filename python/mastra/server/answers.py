@@ -48,6 +48,14 @@ EMPTY: dict[str, Any] = {
 }
 
 
+# Queries with a language of their own, which a plain storage does not speak.
+_QUERIES = ("/observability/traces/query", "/observability/threads/query")
+_UNSUPPORTED = {
+    "code": "TRACE_QUERY_UNSUPPORTED",
+    "message": "Advanced trace queries are not supported by the configured observability store",
+}
+
+
 def answer_open(call: Call) -> Any:
     """The answer of a route that nobody serves."""
     route = call.route
@@ -58,6 +66,8 @@ def answer_open(call: Call) -> Any:
         return _empty(call)
     if route.method == "GET" and route.out == "json":
         raise Refused(404, {"error": f"{NOUNS.get(top, 'Resource')} not found"})
+    if route.path.startswith(_QUERIES):
+        raise Refused(501, _UNSUPPORTED)
     raise Refused(500, {"error": FEATURES.get(top, "This feature is not configured")})
 
 

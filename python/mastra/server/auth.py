@@ -197,8 +197,9 @@ class Jwt:
         from jwt import PyJWKClient  # noqa: PLC0415 - the same
 
         if self._jwks is None:
-            self._jwks = PyJWKClient(self._jwks_url or "", cache_keys=True, lifespan=600, timeout=5)
-        # The client blocks while it fetches (once in ten minutes, or for an unknown key id).
+            self._jwks = PyJWKClient(self._jwks_url or "", lifespan=600, timeout=5)
+        # The client blocks while it fetches: once in ten minutes, after which a withdrawn key is gone, and for an
+        # unknown key id, but not twice within half a minute.
         return await asyncio.to_thread(self._jwks.get_signing_key_from_jwt, token)
 
     def _principal(self, claims: Json) -> Principal | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mastra.server.table import Route
 
 Headers = Sequence[tuple[bytes, bytes]]
+# Products of two of these still fit where storages keep numbers.
+PAGING = ("page", "perPage", "limit", "offset")
+MAX_PAGING = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -117,6 +120,9 @@ def parse_query(route: Route, shapes: Shapes, raw: bytes, issues: Issues) -> dic
                 found[key] = shapes.coerce(fields[key], values)
             else:
                 found[key] = values[-1]
+        for name in PAGING:
+            if isinstance(found.get(name), int) and found[name] > MAX_PAGING:
+                issues.append({"field": name, "message": f"Too big: expected number to be <={MAX_PAGING}"})
     if route.check_query is not None:
         route.check_query(found, "", issues)
     return found

@@ -144,10 +144,16 @@ def _too_many(wait: float) -> Refused:
 
 
 def token_of(headers: Headers, raw_query: bytes) -> str:
-    """The token of a request: the authorization header, else the `apiKey` of the query."""
+    """The token of a request: the authorization header, else the `apiKey` of the query.
+
+    A page cannot set headers of a WebSocket: there it offers the subprotocols `mastra` and `bearer.<token>`.
+    """
     given = header(headers, b"authorization")
     if given:
         return given[7:].strip() if given[:7].lower() == "bearer " else given.strip()
+    for offered in header(headers, b"sec-websocket-protocol").split(","):
+        if offered.strip().startswith("bearer."):
+            return offered.strip()[7:]
     if b"apiKey=" in raw_query:
         return parse_qs(raw_query.decode("latin-1")).get("apiKey", [""])[-1]
     return ""

@@ -22,11 +22,12 @@ from mastra.server.call import Call, header, parse_query
 from mastra.server.gate import Gate
 from mastra.server.log_ring import LogRing
 from mastra.server.options import ServerOptions
-from mastra.server.problems import invalid, problem
+from mastra.server.problems import invalid, openai_body, problem
 from mastra.server.replies import Raw, Stream
 from mastra.server.sse import HEARTBEAT, dumps, first
 from mastra.server.state import OpenStream, State
 from mastra.server.table import Route, load
+from mastra.server.websocket import serve_socket
 from mastra.types.ids import new_id
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class App:
         if kind == "http":
             await self._entry(scope, receive, send)
         elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await self._websocket(scope, receive, send)
         else:
             await self._lifespan(receive, send)
 
@@ -111,11 +112,15 @@ class App:
 
     # ---------------------------------------------------------------- requests
 
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = _path(scope)
+        if not path.startswith(self._prefix):
+            await self._rest(scope, receive, send)
+            return
+        await serve_socket(self.state, self.gate, path[len(self._prefix) :], scope, receive, send)
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        root: str = scope.get("root_path", "")
-        if root and path.startswith(root):
-            path = path[len(root) :]
+        path = _path(scope)
         method: str = scope["method"]
         if path.startswith(self._prefix):
             found = self.state.table.match(method, path[len(self._prefix) :])
@@ -133,7 +138,10 @@ class App:
             await self._answer(scope, receive, send, found)
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
         await _respond(send, 404, _NOT_FOUND, ((b"content-type", b"text/plain; charset=UTF-8"), *SECURITY))
 
     async def _answer(
@@ -160,7 +168,7 @@ class App:
                 result = await self._handle(call, scope, receive)
                 if isinstance(result, Stream):
                     status = 200
-                    await self._stream(result, receive, send, base)
+                    await self._stream(result, call, receive, send, base)
                 elif isinstance(result, Raw):
                     status = result.status
                     kind = (b"content-type", result.content_type)
@@ -185,7 +193,8 @@ class App:
         extra = told.headers
         if told.code and told.code != "refused":
             extra = (*extra, (b"x-error-code", told.code.encode()))
-        await _respond(send, told.status, dumps(told.body), (JSON_TYPE, *extra, *base))
+        body = openai_body(told) if call.route.openai_errors else told.body
+        await _respond(send, told.status, dumps(body), (JSON_TYPE, *extra, *base))
         return told.status
 
     async def _handle(self, call: Call, scope: Scope, receive: Receive) -> Any:
@@ -216,7 +225,7 @@ class App:
         return await _watched(route.handler(call), receive, options.timeout_s)
 
     async def _stream(
-        self, stream: Stream, receive: Receive, send: Send, base: tuple[tuple[bytes, bytes], ...]
+        self, stream: Stream, call: Call, receive: Receive, send: Send, base: tuple[tuple[bytes, bytes], ...]
     ) -> None:
         head, body = await first(stream.body)
         kind = (b"content-type", stream.content_type)
@@ -234,25 +243,29 @@ class App:
                 current.cancel()
 
         watcher.add_done_callback(leave)
-        opened = OpenStream(_beat(send) if stream.beats else None)
+        opened = OpenStream(_beat(send) if stream.beats else None, current)
         self.state.opened(opened)
-        stall = self.options.stall_s
         try:
             await send({"type": "http.response.body", "body": head, "more_body": True})
             async for part in body:
                 # A client that stops reading is let go; its run is cancelled like that of one who left.
-                async with asyncio.timeout(stall):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
-                opened.last = time.monotonic()
+                opened.writing = time.monotonic()
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                opened.last, opened.writing = opened.writing, 0.0
             watcher.remove_done_callback(leave)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except asyncio.CancelledError:
-            if not gone:
+            if not gone and not opened.stalled:
                 raise
+            if opened.stalled:
+                self.state.metrics.refused["slow-client"] += 1
             if current is not None:
                 current.uncancel()
-        except (TimeoutError, OSError):
-            self.state.metrics.refused["slow-client"] += 1
+        except OSError:
+            pass  # the connection broke; the run ends with it
+        except Exception as error:  # noqa: BLE001 - the answer has begun: it can only be cut off
+            # Without its last piece the reader knows that the answer is not whole.
+            self.gate.report(error, call)
         finally:
             watcher.remove_done_callback(leave)
             watcher.cancel()
@@ -310,6 +323,13 @@ async def _respond(send: Send, status: int, body: bytes, headers: tuple[tuple[by
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _path(scope: Scope) -> str:
+    """The path without the place where another application has mounted us."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root) else path
 
 
 def _request_id(given: str) -> str:

@@ -41,6 +41,8 @@ class ServerOptions:
     # OpenAPI and the page tell what there is: open without auth, else for whoever may read the system.
     openapi: bool = True
     page: bool = False
+    # Models that a caller may ask for instead of an agent's own: names or patterns such as "openai/gpt-5*".
+    client_models: Sequence[str] = ()
     audit: bool = False
     audit_secret: str | None = None
     # Keep the newest log records in memory, readable under /logs by administrators.

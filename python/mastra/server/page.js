@@ -81,13 +81,30 @@ async function traces() {
     facts.className = span.status;
     button.append(span.name, facts);
     button.onclick = async () => {
-      const trace = await get(`/observability/traces/${span.traceId}/light`);
-      const parents = new Map(trace.spans.map(one => [one.spanId, one.parentSpanId]));
-      const depth = id => (parents.has(id) ? 1 + depth(parents.get(id)) : 0);
-      const state = one => (one.status === 'success' ? '' : ` (${one.status})`);
-      $('detail').textContent = trace.spans.map(one => `${'  '.repeat(depth(one.spanId) - 1)}${one.name.replace(/\s+/g, ' ').slice(0, 60)}${state(one)}`).join('\n');
+      document.querySelectorAll('#traces button').forEach(one => one.removeAttribute('aria-current'));
+      button.setAttribute('aria-current', 'true');
+      waterfall((await get(`/observability/traces/${span.traceId}/light`)).spans);
     };
     line.append(button);
+    return line;
+  }));
+}
+// One line a span: its name under that of its parent, and a bar from when it began to when it ended.
+function waterfall(spans) {
+  const parents = new Map(spans.map(one => [one.spanId, one.parentSpanId]));
+  const depth = id => (parents.has(id) ? 1 + depth(parents.get(id)) : 0);
+  const begin = one => +new Date(one.startedAt), end = one => +new Date(one.endedAt ?? Date.now());
+  const first = Math.min(...spans.map(begin)), whole = Math.max(1, Math.max(...spans.map(end)) - first);
+  $('detail').replaceChildren(...spans.map(one => {
+    const line = document.createElement('li'), name = document.createElement('span');
+    const facts = document.createElement('small'), bar = document.createElement('i');
+    name.textContent = name.title = one.name.replace(/\s+/g, ' ');
+    name.style.paddingLeft = `${Math.max(0, depth(one.spanId) - 1) * .8}rem`;
+    facts.textContent = one.status === 'success' ? `${end(one) - begin(one)} ms` : one.status;
+    bar.className = `${one.spanType} ${one.status}`;
+    bar.style.marginLeft = `${(begin(one) - first) / whole * 100}%`;
+    bar.style.width = `${Math.max(1, (end(one) - begin(one)) / whole * 100)}%`;
+    line.append(name, facts, bar);
     return line;
   }));
 }

@@ -32,6 +32,8 @@ _STATUSES: tuple[tuple[type[errors.MastraError], int], ...] = (
     (errors.IndexExists, 409),
     (errors.DimensionMismatch, 400),
     (errors.InputError, 400),
+    # What a request asks for is a definition too: tools of the caller, a shape, instructions.
+    (errors.BadDefinition, 400),
     (errors.BadArguments, 400),
     (errors.NotSerialisable, 400),
     (errors.NativeInvalidArgument, 400),
@@ -72,3 +74,12 @@ def problem(error: BaseException) -> Problem:
 def invalid(what: str, issues: list[dict[str, str]]) -> Refused:
     """The answer to a body, query or path that does not fit its shape."""
     return Refused(400, {"error": f"Invalid {what}", "issues": issues})
+
+
+def openai_body(told: Problem) -> dict[str, Any]:
+    """The same problem as OpenAI's SDK reads it; issues go into the message."""
+    message = str(told.body.get("error", told.body.get("message", "error")))
+    issues = [f"{one['field']}: {one['message']}" for one in told.body.get("issues", ())]
+    code = told.code if told.code and told.code != Refused.code else None
+    kind = "server_error" if told.status >= 500 else "invalid_request_error"
+    return {"error": {"message": "; ".join([message, *issues]), "type": kind, "param": None, "code": code}}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import AccessDenied
+from mastra.server.problems import Refused
 
 if TYPE_CHECKING:
     from mastra.agents.agent import Agent
@@ -16,7 +18,6 @@ _SAME = {
     "system": "system",
     "context": "context",
     "runId": "run_id",
-    "model": "model",
     "modelSettings": "model_settings",
     "providerOptions": "provider_options",
     "activeTools": "active_tools",
@@ -36,11 +37,21 @@ def run_options(call: Call) -> dict[str, Any]:
     """The options of `generate` and `stream`."""
     body: dict[str, Any] = call.body
     options: dict[str, Any] = {}
+    idle = body.get("untilIdle")
+    if idle or call.route.path.endswith("-until-idle"):
+        most = idle.get("maxIdleMs") if isinstance(idle, dict) else body.get("maxIdleMs")
+        options["until_idle"] = True if most is None else most / 1000
     if len(body) > 1:
         for field, option in _SAME.items():
             value = body.get(field)
             if value is not None:
                 options[option] = value
+        if body.get("model") is not None:
+            options["model"] = chosen_model(call, body["model"])
+        shape = body.get("structuredOutput")
+        if isinstance(shape, dict) and shape.get("model") is not None:
+            # The model that shapes the answer is a choice like the other; a mapping could even name an address.
+            options["structured_output"] = {**shape, "model": chosen_model(call, shape["model"])}
         steps = body.get("maxSteps")
         if steps is not None:
             options["max_steps"] = max(1, min(int(steps), MAX_STEPS))
@@ -55,6 +66,22 @@ def run_options(call: Call) -> dict[str, Any]:
     elif body.get("requestContext"):
         options["request_context"] = call.context
     return options
+
+
+def chosen_model(call: Call, model: Any) -> str:
+    """A model that the caller asks for: only one that the server's options name, since somebody pays for it."""
+    allowed = call.state.options.client_models
+    if isinstance(model, str) and any(fnmatchcase(model, pattern) for pattern in allowed):
+        return model
+    known = [{"provider": name.partition("/")[0], "modelId": name.partition("/")[2]} for name in allowed]
+    told = {
+        "code": "MODEL_NOT_ALLOWED",
+        "message": "This server does not let callers choose this model",
+        "allowed": known,
+        "attempted": model if isinstance(model, str) else None,
+        "offendingLabel": "model",
+    }
+    raise Refused(422, {"error": told})
 
 
 def _place(options: dict[str, Any], memory: dict[str, Any]) -> None:

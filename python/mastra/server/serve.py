@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import replace
 from typing import Any
@@ -36,7 +37,18 @@ def application() -> App:
     """The application of a worker process, as the environment names it."""
     mastra = load_application(os.environ.get(TARGET) or None)
     options: ServerOptions = mastra.server or ServerOptions()
+    _settle()
     return create_app(mastra, replace(options, page=True) if os.environ.get(PAGE) else options)
+
+
+def _settle() -> None:
+    """Take what is loaded for good out of the garbage collector's way, and let it come by less often.
+
+    Requests leave next to no cycles, but make many short-lived tuples and dicts; a tenth of the time went into looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 def run(
@@ -59,13 +71,18 @@ def run(
         "host": host,
         "port": port,
         "log_level": log_level,
+        # Longer than the minute that load balancers keep a connection: else they meet one that is just being closed.
+        "timeout_keep_alive": 75,
         "server_header": False,
         "timeout_graceful_shutdown": max(1, round(options.drain_s)),
         "h11_max_incomplete_event_size": 65_536,
         "ws_max_size": options.max_body,
         "access_log": page,
+        # The gate reads what a proxy says, and only where it is trusted.
+        "proxy_headers": False,
     }
     if workers == 1 and not reload:
+        _settle()
         uvicorn.run(create_app(mastra, replace(options, page=page)), **facts)
         return
     os.environ[TARGET] = target or ""

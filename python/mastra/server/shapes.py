@@ -16,6 +16,8 @@ Issues: TypeAlias = list[dict[str, str]]
 Check: TypeAlias = Callable[[Any, str, Issues], None]
 
 MISSING: Any = object()
+# What JSON carries from one language to another without loss.
+MAX_INTEGER = 2**53 - 1
 _NUMBER = re.compile(r"(integer|number)((?:[<>]=?-?[0-9.]+)*)")
 _BOUND = re.compile(r"([<>]=?)(-?[0-9.]+)")
 
@@ -269,6 +271,10 @@ def _number_check(kind: str, bounds: list[tuple[str, float]]) -> Check:
             message = "Invalid input: expected int, received number"
             issues.append({"field": path or "root", "message": message})
             return
+        if kind == "integer" and not -MAX_INTEGER <= value <= MAX_INTEGER:
+            message = f"Invalid input: expected int between -{MAX_INTEGER} and {MAX_INTEGER}"
+            issues.append({"field": path or "root", "message": message})
+            return
         for sign, bound in bounds:
             fits = {">=": value >= bound, ">": value > bound, "<=": value <= bound, "<": value < bound}[sign]
             if not fits:
@@ -295,7 +301,9 @@ def _number(text: str) -> Any:
         number = float(text)
     except ValueError:
         return text
-    return number if number - number == 0 else text  # NaN and infinities stay texts, and fail
+    if number - number != 0:
+        return text  # NaN and infinities stay texts, and fail
+    return int(number) if number == number // 1 else number
 
 
 def _word_schema(shape: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import types
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from mastra.errors import MastraError
 from mastra.server.problems import problem
 from mastra.types.chunks import Chunk
+from mastra.types.json import dumps as _encode
 from mastra.types.times import to_wire
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ HEARTBEAT = b": \n\n"
 
 T = TypeVar("T")
 Frame: TypeAlias = Callable[[Chunk], bytes]
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 # Chunks that carry the provider's request: it holds the whole prompt and stays on the server.
 _WITH_REQUEST = frozenset({"step-start", "step-finish", "finish"})
 
@@ -67,8 +66,24 @@ def _redacted(kind: str, payload: Any) -> Any:
 
 
 def sse_frames(chunks: Iterable[Chunk]) -> bytes:
-    """Chunks as `data:` blocks."""
-    return "".join([f"data: {wire(chunk)}\n\n" for chunk in chunks]).encode("utf-8", "replace")
+    """Chunks as `data:` blocks. Deltas of one text share all but their last field, which is written once."""
+    out: list[str] = []
+    opened: str | None = None
+    text_id: Any = None
+    run_id = ""
+    for chunk in chunks:
+        payload = chunk.payload
+        if chunk.type == "text-delta" and chunk.metadata is None and len(payload) == 2:
+            if opened is None or payload["id"] is not text_id or chunk.run_id is not run_id:
+                text_id, run_id = payload["id"], chunk.run_id
+                opened = (
+                    f'data: {{"type":"text-delta","runId":"{run_id}","from":"{chunk.origin}",'
+                    f'"payload":{{"id":{encode_basestring(text_id)},"text":'
+                )
+            out.append(f"{opened}{encode_basestring(payload['text'])}}}}}\n\n")
+        else:
+            out.append(f"data: {wire(chunk)}\n\n")
+    return "".join(out).encode("utf-8", "replace")
 
 
 def record_frames(chunks: Iterable[Chunk]) -> bytes:

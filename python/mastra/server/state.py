@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mastra.memory.memory import Memory
 from mastra.server.limits import Limiter
@@ -41,13 +41,17 @@ class RunOwners:
 
 
 class OpenStream:
-    """A stream at work: when it last wrote, so that quiet ones get a heartbeat."""
+    """A stream at work: when it last wrote, so that quiet ones get a heartbeat, and stalled readers are let go."""
 
-    __slots__ = ("beat", "last")
+    __slots__ = ("beat", "last", "stalled", "task", "writing")
 
-    def __init__(self, beat: Callable[[], Awaitable[None]] | None) -> None:
+    def __init__(self, beat: Callable[[], Awaitable[None]] | None, task: asyncio.Task[Any] | None = None) -> None:
         self.beat = beat
         self.last = time.monotonic()
+        self.task = task
+        # Since when a piece is being written; 0 while none is.
+        self.writing = 0.0
+        self.stalled = False
 
 
 class State:
@@ -94,10 +98,16 @@ class State:
         self.metrics.streams = len(self.streams)
 
     async def _beat(self) -> None:
-        pause = self.options.heartbeat_s
+        pause, stall = self.options.heartbeat_s, self.options.stall_s
         while self.streams:
-            await asyncio.sleep(pause / 3)
-            horizon = time.monotonic() - pause
+            await asyncio.sleep(min(pause, stall) / 3)
+            now = time.monotonic()
+            for stream in self.streams:
+                # One look at all streams: a timer for each piece that is written would cost more than writing it.
+                if stream.writing and now - stream.writing > stall and stream.task is not None:
+                    stream.stalled = True
+                    stream.task.cancel()
+            horizon = now - pause
             for stream in [stream for stream in self.streams if stream.last < horizon and stream.beat is not None]:
                 stream.last = time.monotonic()
                 if stream.beat is not None:

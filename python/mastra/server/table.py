@@ -31,9 +31,14 @@ NOUNS = (
     "scores",
     "logs",
     "observability",
+    "measures",
     "schedules",
+    "background",
     "processors",
+    "mcp",
     "openai",
+    "chat",
+    "ag_ui",
     "auth",
     "system",
     "page",
@@ -57,6 +62,8 @@ class Route:
     handler: Handler | None = field(default=None, compare=False)
     # Whether the work stops when its caller leaves.
     watched: bool = True
+    # Whether errors have the shape that OpenAI's SDK reads.
+    openai_errors: bool = False
     check_query: Check | None = field(default=None, compare=False)
     check_body: Check | None = field(default=None, compare=False)
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from mastra.errors import BadSetting, InvalidInput, StorageCorrupt, StorageFull, StorageUnavailable
-from mastra.ports.storage import Storage
+from mastra.errors import BadSetting, InvalidInput, StorageCorrupt, StorageFull, StorageUnavailable, Unsupported
+from mastra.ports.storage import Storage, SupportsLayout
 from mastra.registry import open_url
 from mastra.storage.rows import MAX_INDEXED_BYTES, MAX_INDEXED_INT, check_batch, fields_of
 from mastra.types.filters import compile_filter
 from mastra.types.json import loads
-from mastra.types.records import Expect, Filter, Operation, Order, Page, Put, Record, Table
+from mastra.types.records import Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
 
 LARGE = 256 * 1024
 # Fields that a reference keeps of its row.
@@ -54,6 +54,12 @@ class BlobStorage(Storage):
         """Make the folder and open the storage."""
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         await self._storage.open()
+
+    async def layout(self) -> Layout:
+        """The layout of the storage behind it; files of large values have none."""
+        if not isinstance(self._storage, SupportsLayout):
+            raise Unsupported(f"{type(self._storage).__name__} has no layout.")
+        return await self._storage.layout()
 
     async def close(self) -> None:
         """Close the storage."""

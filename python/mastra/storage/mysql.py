@@ -15,17 +15,17 @@ from mastra.errors import (
     InvalidInput,
     MastraError,
     MissingExtra,
-    SchemaTooNew,
     StorageCorrupt,
     StorageError,
     StorageFull,
     StorageUnavailable,
 )  # fmt: skip
+from mastra.storage.layouts import known_layout
 from mastra.storage.rows import fields_of
 from mastra.storage.sortkeys import sort_bytes
 from mastra.storage.sql import Session, SqlStorage
 from mastra.types.json import dumps, loads
-from mastra.types.records import Put, Table
+from mastra.types.records import Layout, Put, Table
 
 try:
     import asyncmy
@@ -134,17 +134,22 @@ class MySqlStorage(SqlStorage):
                 "CREATE TABLE IF NOT EXISTS `mastra_tables`(`name` VARCHAR(64) PRIMARY KEY, `indexes` TEXT NOT NULL)"
             )
             rows = await session.run("SELECT `version` FROM `mastra_layout`")
-            version = rows[0][0] if rows else 0
-            if version > SCHEMA_VERSION:
-                raise SchemaTooNew(
-                    f"The database has layout {version}; this mastra knows {SCHEMA_VERSION}.",
-                    hint="Run: pip install --upgrade mastra",
-                    adapter="mysql",
-                )
-            if version == 0:
+            if _known(rows).found == 0:
                 await session.run("INSERT INTO `mastra_layout` VALUES (%s)", (SCHEMA_VERSION,))
         finally:
             await session.run("SELECT RELEASE_LOCK(%s)", (_LOCK,))
+
+    async def layout(self) -> Layout:
+        """The layout in the database as it is; nothing is made."""
+        try:
+            async with asyncmy.connect(**self._options) as connection, connection.cursor() as cursor:
+                await cursor.execute("SHOW TABLES LIKE 'mastra\\\\_layout'")
+                if not await cursor.fetchall():
+                    return _known(())
+                await cursor.execute("SELECT `version` FROM `mastra_layout`")
+                return _known(await cursor.fetchall())
+        except Exception as error:
+            raise self.translate(error) from error
 
     async def _locked(self, session: Session) -> None:
         """One process at a time changes the layout: these servers commit each such statement by itself."""
@@ -336,3 +341,7 @@ def _number(error: BaseException) -> int | None:
     if isinstance(error, asyncmy.errors.Error) and arguments and isinstance(arguments[0], int):
         return arguments[0]
     return None
+
+
+def _known(rows: Sequence[Sequence[Any]]) -> Layout:
+    return known_layout(rows[0][0] if rows else 0, SCHEMA_VERSION, "The database", "mysql")

@@ -14,17 +14,17 @@ from mastra.errors import (
     Conflict,
     MastraError,
     MissingExtra,
-    SchemaTooNew,
     StorageCorrupt,
     StorageError,
     StorageFull,
     StorageUnavailable,
 )  # fmt: skip
+from mastra.storage.layouts import known_layout
 from mastra.storage.rows import fields_of
 from mastra.storage.sortkeys import sort_bytes
 from mastra.storage.sql import Session, SqlStorage
 from mastra.types.json import dumps, loads
-from mastra.types.records import Put, Table
+from mastra.types.records import Layout, Put, Table
 
 try:
     import psycopg
@@ -123,16 +123,23 @@ class PostgresStorage(SqlStorage):
             f"CREATE TABLE IF NOT EXISTS {schema}.mastra_tables(name text PRIMARY KEY, indexes text NOT NULL)"
         )
         rows = await session.run(f"SELECT version FROM {schema}.mastra_layout")  # noqa: S608 - the schema is checked
-        version = rows[0][0] if rows else 0
-        if version > SCHEMA_VERSION:
-            raise SchemaTooNew(
-                f"The schema {schema!r} has layout {version}; this mastra knows {SCHEMA_VERSION}.",
-                hint="Run: pip install --upgrade mastra",
-                adapter="postgres",
-            )
-        if version == 0:
+        if self._known(rows).found == 0:
             await session.run(SORT_FUNCTION.format(schema=schema))
             await session.run(f"INSERT INTO {schema}.mastra_layout VALUES (%s)", (SCHEMA_VERSION,))  # noqa: S608 - the schema is checked
+
+    def _known(self, rows: Sequence[Sequence[Any]]) -> Layout:
+        return known_layout(rows[0][0] if rows else 0, SCHEMA_VERSION, f"The schema {self._schema!r}", "postgres")
+
+    async def layout(self) -> Layout:
+        """The layout in the database as it is; nothing is made."""
+        try:
+            async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                session = _Session(connection)
+                name = f"{self._schema}.mastra_layout"
+                there = await session.run("SELECT to_regclass(%s) IS NOT NULL", (name,))
+                return self._known(await session.run(f"SELECT version FROM {name}") if there[0][0] else ())  # noqa: S608 - the schema is checked
+        except Exception as error:
+            raise self.translate(error) from error
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -15,16 +15,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mastra.errors import (
     BadSetting,
+    CommitUnknown,
     Conflict,
     MastraError,
     MissingExtra,
-    SchemaTooNew,
     StorageCorrupt,
     StorageError,
     StorageFull,
     StorageUnavailable,
 )  # fmt: skip
 from mastra.ports.storage import Storage
+from mastra.storage.layouts import known_layout
 from mastra.storage.plans import Plan, plan
 from mastra.storage.rows import (
     broken,
@@ -39,7 +40,7 @@ from mastra.storage.sortkeys import sort_bytes, sort_key
 from mastra.types.filters import compile_filter
 from mastra.types.ids import new_id
 from mastra.types.json import loads
-from mastra.types.records import Expect, Filter, Operation, Order, Page, Put, Record, Table
+from mastra.types.records import Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
 
 try:
     import redis.asyncio as redis_client
@@ -135,8 +136,7 @@ class RedisStorage(Storage):
                 return
             client = redis_client.from_url(self._url)
             try:
-                layout = await client.get(f"{self._prefix}:layout")
-                check_layout(int(layout or 0))
+                await self._known(client)
                 await client.set(f"{self._prefix}:layout", LAYOUT)
                 info = await client.info("persistence")
             except Exception as error:
@@ -146,6 +146,17 @@ class RedisStorage(Storage):
                 log.warning("Redis runs without appendonly: acknowledged writes can be lost when it stops")
             self._client = client
             self._script = client.register_script(BATCH)
+
+    async def _known(self, client: Any) -> Layout:
+        return known_layout(int(await client.get(f"{self._prefix}:layout") or 0), LAYOUT, "The server", "redis")
+
+    async def layout(self) -> Layout:
+        """The layout in the server as it is; nothing is written."""
+        try:
+            async with redis_client.from_url(self._url) as client:
+                return await self._known(client)
+        except Exception as error:
+            raise translate(error) from error
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -476,16 +487,6 @@ def _scalar(value: Any) -> Any:
     return value if isinstance(value, int | float) and abs(value) < 1e308 else None
 
 
-def check_layout(layout: int) -> None:
-    """Refuse data of a newer mastra."""
-    if layout > LAYOUT:
-        raise SchemaTooNew(
-            f"The data have layout {layout}; this mastra knows {LAYOUT}.",
-            hint="Run: pip install --upgrade mastra",
-            adapter="redis",
-        )
-
-
 def _page(records: list[Record], order: Order | None, limit: int) -> Page:
     if len(records) <= limit:
         return Page(records)
@@ -511,10 +512,9 @@ def translate_write(error: Exception) -> Exception:
     broke = isinstance(error, redis_errors.ConnectionError | redis_errors.TimeoutError | OSError)
     if not broke or isinstance(error, redis_errors.BusyLoadingError):
         return translate(error)
-    return StorageUnavailable(
+    return CommitUnknown(
         "The connection broke during a write: it may have happened.",
         hint="Read what is there before you write it again.",
-        retryable=False,
         adapter="redis",
     )
 

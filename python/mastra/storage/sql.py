@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from mastra.errors import Conflict, StorageCorrupt, StorageUnavailable
-from mastra.ports.storage import Storage
+from mastra.errors import CommitUnknown, Conflict, StorageCorrupt, StorageUnavailable
+from mastra.storage.keyset import CHUNK, KeysetStorage, Place, place_of
 from mastra.storage.plans import Plan, plan
 from mastra.storage.rows import (
     broken,
@@ -20,17 +20,14 @@ from mastra.storage.rows import (
     check_key,
     check_scan,
     check_table,
-    decode_cursor,
-    encode_cursor,
     encode_value,
 )  # fmt: skip
-from mastra.types.filters import Condition, Matcher, compile_filter
+from mastra.types.filters import Condition, compile_filter
 from mastra.types.json import loads
-from mastra.types.records import Expect, Filter, Operation, Order, Page, Put, Record, Table
+from mastra.types.records import Expect, Filter, Operation, Order, Put, Record, Table
 
 _SQL_OPS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 DEADLOCK_TRIES = 10
-CHUNK = 500
 
 
 class Session(Protocol):
@@ -45,7 +42,7 @@ class Session(Protocol):
         ...
 
 
-class SqlStorage(Storage):
+class SqlStorage(KeysetStorage):
     """Rows in an SQL server. Values and keys are always bound; names come from checked declarations only."""
 
     adapter = ""
@@ -110,7 +107,7 @@ class SqlStorage(Storage):
     async def get_many(self, table: Table, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The rows of `keys` that exist, in one statement for each thousand."""
         wanted = list(dict.fromkeys(map(check_key, keys)))
-        await self._ready(table)
+        await self.ready(table)
         found: dict[str, dict[str, Any]] = {}
         for at in range(0, len(wanted), 1000):
             part = wanted[at : at + 1000]
@@ -123,57 +120,18 @@ class SqlStorage(Storage):
             found.update({record.key: record.value for record in self._records(table, rows)})
         return found
 
-    async def scan(
-        self,
-        table: Table,
-        where: Filter | None = None,
-        *,
-        order: Order | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> Page:
-        """Rows that match `where`, ordered, from the cursor on."""
-        check_scan(table, order, limit)
-        matcher = compile_filter(where)
-        chosen = plan(table, where, order)
-        cursor = None if after is None else decode_cursor(order, after)
-        await self._ready(table)
-        records: list[Record] = []
-        while len(records) <= limit:
-            wanted = limit + 1 - len(records) if chosen.exact else CHUNK
-            sql, arguments = self._select(table, chosen, order, cursor)
-            found = self._records(table, await self._read(f"{sql} LIMIT {int(wanted)}", arguments))
-            records += [record for record in found if chosen.exact or matcher(record.value)]
-            if len(found) < wanted:
-                break
-            last = found[-1]
-            cursor = (last.key, last.value.get(order.field) if order else None)
-        if len(records) <= limit:
-            return Page(records)
-        last = records[limit - 1]
-        return Page(records[:limit], encode_cursor(order, last.value.get(order.field) if order else None, last.key))
+    async def find(
+        self, table: Table, chosen: Plan, order: Order | None, place: Place | None, limit: int
+    ) -> list[Record]:
+        """One page of a scan."""
+        sql, arguments = self._select(table, chosen, order, place)
+        return self._records(table, await self._read(f"{sql} LIMIT {int(limit)}", arguments))
 
-    async def count(self, table: Table, where: Filter | None = None) -> int:
-        """How many rows match."""
-        matcher = compile_filter(where)
-        chosen = plan(table, where, None)
-        await self._ready(table)
+    async def count_exact(self, table: Table, chosen: Plan) -> int:
+        """Counted by the server."""
         clause, arguments = self._where(table, chosen)
-        if chosen.exact:
-            sql = f"SELECT count(*) FROM {self.name(table)} WHERE {clause}"  # noqa: S608 - names are checked
-            return int((await self._read(sql, arguments))[0][0])
-        return await self._count_matching(table, chosen, matcher)
-
-    async def _count_matching(self, table: Table, chosen: Plan, matcher: Matcher) -> int:
-        total = 0
-        cursor: tuple[str, Any] | None = None
-        while True:
-            sql, arguments = self._select(table, chosen, None, cursor)
-            found = self._records(table, await self._read(f"{sql} LIMIT {CHUNK}", arguments))
-            total += sum(1 for record in found if matcher(record.value))
-            if len(found) < CHUNK:
-                return total
-            cursor = (found[-1].key, None)
+        sql = f"SELECT count(*) FROM {self.name(table)} WHERE {clause}"  # noqa: S608 - names are checked
+        return int((await self._read(sql, arguments))[0][0])
 
     async def _read(self, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
@@ -221,9 +179,7 @@ class SqlStorage(Storage):
             arguments += values
         return " AND ".join(parts), arguments
 
-    def _select(
-        self, table: Table, chosen: Plan, order: Order | None, cursor: tuple[str, Any] | None
-    ) -> tuple[str, list[Any]]:
+    def _select(self, table: Table, chosen: Plan, order: Order | None, cursor: Place | None) -> tuple[str, list[Any]]:
         clause, arguments = self._where(table, chosen)
         key = self.key_column
         direction, sign = ("DESC", "<") if order is not None and order.descending else ("ASC", ">")
@@ -248,7 +204,7 @@ class SqlStorage(Storage):
         """All of `batch` or nothing, committed when it returns."""
         checked = check_batch(batch)
         for table in {operation.table for operation, _ in checked}:
-            await self._ready(table)
+            await self.ready(table)
         if checked:
             await self._try_again(checked)
 
@@ -274,10 +230,9 @@ class SqlStorage(Storage):
         """The error of a transaction: a connection that broke before the commit wrote nothing, one during it may."""
         translated = self.translate(error)
         if committing and isinstance(translated, StorageUnavailable):
-            return StorageUnavailable(
+            return CommitUnknown(
                 "The connection broke during a commit: the write may have happened.",
                 hint="Read what is there before you write it again.",
-                retryable=False,
                 adapter=self.adapter,
             )
         return translated
@@ -358,12 +313,12 @@ class SqlStorage(Storage):
         check_scan(table, order, limit)
         matcher = compile_filter(where)
         chosen = plan(table, where, order)
-        await self._ready(table)
+        await self.ready(table)
         claimed: list[Record] = []
         committing = False
         try:
             async with self.session(write=True) as session:
-                cursor: tuple[str, Any] | None = None
+                cursor: Place | None = None
                 while len(claimed) < limit:
                     sql, arguments = self._select(table, chosen, order, cursor)
                     wanted = limit - len(claimed) if chosen.exact else CHUNK
@@ -373,7 +328,7 @@ class SqlStorage(Storage):
                     claimed += [Record(record.key, {**record.value, **changes}) for record in fitting]
                     if len(found) < wanted:
                         break
-                    cursor = (found[-1].key, found[-1].value.get(order.field))
+                    cursor = place_of(found[-1], order)
                 if claimed:
                     puts = [Put(table, record.key, record.value) for record in claimed]
                     arguments_of = [self.insert_arguments(put, encode_value(table, put.value)) for put in puts]
@@ -383,7 +338,8 @@ class SqlStorage(Storage):
             raise self._translate_write(error, committing=committing) from error
         return claimed
 
-    async def _ready(self, table: Table) -> None:
+    async def ready(self, table: Table) -> None:
+        """Open, and make the table on its first use."""
         if (table.name, table.indexes) in self._declared:
             return
         check_table(table)

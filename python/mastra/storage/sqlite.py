@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -27,11 +29,13 @@ from mastra.storage.rows import (
     encode_value,
 )  # fmt: skip
 from mastra.storage.sqlite_file import (
+    SCHEMA_VERSION,
     check_version,
     column,
     connect,
     declare,
     index_name,
+    layout_of,
     prepare,
     sql_name,
     translate,
@@ -39,14 +43,29 @@ from mastra.storage.sqlite_file import (
 from mastra.storage.sqlite_writer import Writer
 from mastra.types.filters import Condition, Matcher, compile_filter
 from mastra.types.json import loads
-from mastra.types.records import Delete, Expect, Filter, Operation, Order, Page, Put, Record, Table
+from mastra.types.records import Delete, Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
 
 T = TypeVar("T")
 Durability = Literal["full", "process"]
 
 _SQL_OPS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+# Batches up to this size are written at once where nothing is synced; others go to the writing thread.
+INLINE_WRITES, INLINE_CHARACTERS = 16, 65_536
 # Scans of this many rows that an index serves are read at once; others wait for a thread.
 INLINE_LIMIT = 256
+
+
+# How often this process is the child of a fork: an open database does not survive one.
+_forks = 0
+
+
+def _forked() -> None:
+    global _forks  # noqa: PLW0603 - counted by the interpreter's hook
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class SqliteStorage(Storage):
@@ -68,7 +87,7 @@ class SqliteStorage(Storage):
         self._pooled: list[apsw.Connection] = []
         self._declared: set[tuple[str, tuple[str, ...]]] = set()
         self._opening: asyncio.Lock | None = None
-        self._pid = 0
+        self._born = 0
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -95,15 +114,33 @@ class SqliteStorage(Storage):
             check_version()
             writer = Writer(self._connect_writer, self._translate)
             await writer.start()
-            self._pid = os.getpid()
-            self._inline = connect(self.path, writable=False)
+            try:
+                self._inline = connect(self.path, writable=False)
+            except apsw.Error as error:
+                await writer.stop()
+                raise self._translate(error) from error
+            self._born = _forks
             self._pool = ThreadPoolExecutor(self._readers, "mastra-sqlite-read")
             self._writer = writer
+
+    async def layout(self) -> Layout:
+        """The layout of the file as it is; a file that is not there is not made."""
+        return await asyncio.to_thread(self._read_layout)
+
+    def _read_layout(self) -> Layout:
+        check_version()
+        if not os.path.exists(self.path):  # noqa: PTH110 - the path is a text throughout
+            return Layout(0, SCHEMA_VERSION)
+        try:
+            with contextlib.closing(connect(self.path, writable=False)) as connection:
+                return layout_of(connection, self.path)
+        except apsw.Error as error:
+            raise self._translate(error) from error
 
     async def close(self) -> None:
         """Finish pending writes and close the file."""
         writer, self._writer = self._writer, None
-        if writer is None or self._pid != os.getpid():
+        if writer is None or self._born != _forks:
             return
         await writer.stop()
         assert self._pool is not None
@@ -130,7 +167,7 @@ class SqliteStorage(Storage):
         return translate(error, self.path)
 
     def _check_process(self) -> None:
-        if self._pid != os.getpid():
+        if self._born != _forks:
             raise StorageUnavailable(
                 "This storage was opened before the process forked.",
                 hint="Open storage in the child process.",
@@ -143,8 +180,7 @@ class SqliteStorage(Storage):
     async def get(self, table: Table, key: str) -> dict[str, Any] | None:
         """The row, or None."""
         await self._ready(table)
-        sql = f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
-        arguments = (table.tenant, check_key(key))
+        sql, arguments = _one(table), (table.tenant, check_key(key))
         text = await self._read(lambda connection: connection.execute(sql, arguments).get, quick=True)
         return None if text is None else self._load(table, key, text)
 
@@ -152,7 +188,7 @@ class SqliteStorage(Storage):
         """The rows of `keys` that exist, in one read."""
         await self._ready(table)
         wanted = list(dict.fromkeys(map(check_key, keys)))
-        sql = f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+        sql = _one(table)
 
         def read(connection: apsw.Connection) -> list[Any]:
             return [connection.execute(sql, (table.tenant, key)).get for key in wanted]
@@ -264,8 +300,15 @@ class SqliteStorage(Storage):
         for operation in batch:
             if (operation.table.name, operation.table.indexes) not in self._declared:
                 await self._ready(operation.table)
-        if checked:
-            await self._submit(lambda connection: _apply(connection, checked))
+        if not checked:
+            return
+        if not self._full and len(checked) <= INLINE_WRITES and self._writer is not None:
+            self._check_process()
+            if sum(len(text) for _, text in checked) <= INLINE_CHARACTERS and self._writer.try_now(
+                lambda connection: _apply(connection, checked)
+            ):
+                return
+        await self._submit(lambda connection: _apply(connection, checked))
 
     async def claim(
         self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]
@@ -298,7 +341,7 @@ class SqliteStorage(Storage):
         if (table.name, table.indexes) in self._declared:
             if self._writer is None:
                 raise StorageUnavailable("The storage is not open.", hint="Call open() first.", retryable=False)
-            if self._pid != os.getpid():
+            if self._born != _forks:
                 self._check_process()
             return
         check_table(table)
@@ -331,6 +374,10 @@ class SqliteStorage(Storage):
         if problems != ["ok"]:
             raise StorageCorrupt(f"{self.path} is damaged: {'; '.join(problems)[:500]}", adapter="sqlite")
 
+    def beside(self, name: str) -> Path:
+        """`app.db.name` for `app.db`."""
+        return Path(f"{self.path}.{name}")
+
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database into a new file while it is in use; the file appears when it is whole."""
         await self.open()
@@ -358,11 +405,17 @@ class SqliteStorage(Storage):
             raise self._translate(error) from error
 
 
+@functools.lru_cache(maxsize=1024)
 def _upsert(table: Table) -> str:
     return (
         f"INSERT INTO {sql_name(table)}(tenant, key, value) VALUES(?,?,?)"
         " ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _one(table: Table) -> str:
+    return f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
 
 
 def _apply(connection: apsw.Connection, checked: list[tuple[Operation, str]]) -> None:
@@ -378,11 +431,14 @@ def _apply(connection: apsw.Connection, checked: list[tuple[Operation, str]]) ->
             _expect(connection, operation)
 
 
+# Many writes in a row are fenced by the same row.
+_known = functools.lru_cache(maxsize=1024)(loads)
+
+
 def _expect(connection: apsw.Connection, operation: Expect) -> None:
-    sql = f"SELECT value FROM {sql_name(operation.table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
-    text = connection.execute(sql, (operation.table.tenant, operation.key)).get
+    text = connection.execute(_one(operation.table), (operation.table.tenant, operation.key)).get
     if (operation.where is None) is not (text is None) or (
-        operation.where and not compile_filter(operation.where)(loads(text))
+        operation.where and not compile_filter(operation.where)(_known(text) if len(text) < 1024 else loads(text))
     ):
         raise Conflict(broken(operation), adapter="sqlite")
 

@@ -11,15 +11,15 @@ from mastra.errors import (
     BadSetting,
     Conflict,
     MastraError,
-    SchemaTooNew,
     StorageCorrupt,
     StorageError,
     StorageFull,
     StorageUnavailable,
 )  # fmt: skip
+from mastra.storage.layouts import known_layout
 from mastra.storage.rows import fields_of
 from mastra.types.json import dumps, loads
-from mastra.types.records import Table
+from mastra.types.records import Layout, Table
 
 # Versions before this one can damage a database in WAL mode when a checkpoint meets a write.
 LOWEST_SQLITE = (3, 51, 3)
@@ -59,16 +59,7 @@ def connect(path: str, *, writable: bool, full: bool = True) -> apsw.Connection:
 
 def prepare(connection: apsw.Connection, path: str) -> None:
     """Check that the file is ours and bring its layout forward, in one transaction."""
-    application = connection.pragma("application_id")
-    version = connection.pragma("user_version")
-    if version > SCHEMA_VERSION:
-        raise SchemaTooNew(
-            f"{path} has layout {version}; this mastra knows {SCHEMA_VERSION}.",
-            hint="Run: pip install --upgrade mastra",
-            adapter="sqlite",
-        )
-    if application not in {0, APPLICATION_ID} or (application == 0 and _has_tables(connection)):
-        raise StorageCorrupt(f"{path} is an SQLite database of another program.", adapter="sqlite")
+    version = layout_of(connection, path).found
     if connection.pragma("journal_mode") != "wal":
         connection.pragma("journal_mode", "wal")
     if version == SCHEMA_VERSION:
@@ -85,6 +76,15 @@ def prepare(connection: apsw.Connection, path: str) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def layout_of(connection: apsw.Connection, path: str) -> Layout:
+    """The layout of a file that is ours and not newer than we know."""
+    application = connection.pragma("application_id")
+    layout = known_layout(int(connection.pragma("user_version")), SCHEMA_VERSION, path, "sqlite")
+    if application not in {0, APPLICATION_ID} or (application == 0 and _has_tables(connection)):
+        raise StorageCorrupt(f"{path} is an SQLite database of another program.", adapter="sqlite")
+    return layout
 
 
 def _has_tables(connection: apsw.Connection) -> bool:

@@ -1,8 +1,13 @@
-"""The one thread that writes to an SQLite file: what waits together is committed together, with one sync."""
+"""The one writer of an SQLite file: a thread that commits what waits together with one sync, or the caller itself.
+
+The caller commits by itself where nothing is synced and nobody waits: a commit is then shorter than the way to
+the thread and back.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,12 +15,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 import apsw
 
-from mastra.errors import StorageUnavailable
+from mastra.errors import Conflict, StorageUnavailable
+from mastra.storage.sqlite_file import BUSY_MS
+
+log = logging.getLogger("mastra.storage")
 
 # A piece of work inside a write transaction; its return value is the caller's.
 Job: TypeAlias = Callable[[apsw.Connection], Any]
 
 MAX_GROUP = 512
+# SQLite's own measure of how much may stand in the log before it is brought into the file, in pages.
+CHECKPOINT_PAGES = 1_000
 # How long the thread waits, after a group, for those who got their answers to write again.
 GATHER_S = 0.002
 
@@ -26,6 +36,10 @@ class _Entry(NamedTuple):
     loop: asyncio.AbstractEventLoop
     # Work that cannot run inside a transaction (checkpoints, backup) runs alone.
     alone: bool
+
+
+class _Again(Exception):
+    """Part of a group failed halfway: the group is undone and its jobs run one by one."""
 
 
 class Writer:
@@ -41,6 +55,10 @@ class Writer:
         self._lock = threading.Lock()
         self._closed = False
         self._thread: threading.Thread | None = None
+        # Held by whoever uses the connection.
+        self._using = threading.Lock()
+        self._connection: apsw.Connection | None = None
+        self._checkpoint_due = False
 
     async def start(self) -> None:
         """Open the connection inside the thread; its failure is the caller's."""
@@ -64,6 +82,40 @@ class Writer:
             self._wake.release()
         return await future
 
+    def try_now(self, job: Job) -> tuple[Any] | None:
+        """Run and commit `job` here and now, when nobody else writes to the file: its value in a tuple, or None.
+
+        Only for short jobs on a connection that does not sync: the loop waits for them.
+        """
+        if self._waiting or self._closed or not self._using.acquire(blocking=False):
+            return None
+        try:
+            connection = self._connection
+            if connection is None or self._waiting:
+                return None
+            connection.set_busy_timeout(0)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except apsw.BusyError:
+                return None  # another process writes: the thread may wait for it
+            finally:
+                connection.set_busy_timeout(BUSY_MS)
+            try:
+                value = job(connection)
+                _check_open(connection)
+                connection.execute("COMMIT")
+            except BaseException as error:
+                _undo(connection)
+                translated = self._translate(error) if isinstance(error, Exception) else error
+                if translated is error:
+                    raise
+                raise translated from error
+        finally:
+            self._using.release()
+        if self._checkpoint_due:
+            self._wake.release()
+        return (value,)
+
     async def stop(self) -> None:
         """Finish what waits, then end the thread."""
         with self._lock:
@@ -78,15 +130,43 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 - handed to the caller of start()
             _settle(loop, [(ready, None, self._translate(error))])
             return
+        # In place of SQLite's own checkpoints, which would run inside of somebody's commit.
+        connection.set_wal_hook(self._note_log)
+        self._connection = connection
         _settle(loop, [(ready, None, None)])
         while True:
             self._wake.acquire()
             group = self._take()
             if group:
-                self._commit(connection, group)
-            elif self._closed:
+                with self._using:
+                    heard = self._commit(connection, group)
+                if heard is not None:
+                    # Writers that go in step share a sync: without this they fall into two groups that wait for
+                    # each other.
+                    heard.wait(GATHER_S)
+            if self._checkpoint_due:
+                with self._using:
+                    self._checkpoint(connection)
+            if not group and self._closed:
                 break
-        connection.close()
+        with self._using:
+            self._connection = None
+            connection.close()
+
+    def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._checkpoint_due = pages >= CHECKPOINT_PAGES
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self, connection: apsw.Connection) -> None:
+        self._checkpoint_due = False
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (apsw.BusyError, apsw.LockedError):
+            # Another process brings it in just now.
+            return
+        except apsw.Error as error:
+            # The next commit says again that it is due; a full disk or a damaged file is told to who writes.
+            log.warning("the log of the database was not brought into the file: %s", error)
 
     def _take(self) -> list[_Entry]:
         """The next entries that may share a transaction."""
@@ -102,49 +182,50 @@ class Writer:
                 self._wake.release()
         return group
 
-    def _commit(self, connection: apsw.Connection, group: list[_Entry]) -> None:
-        results: list[tuple[Any, BaseException | None]] = []
+    def _commit(self, connection: apsw.Connection, group: list[_Entry]) -> threading.Event | None:
+        """Run and commit the group and tell everybody; the event is set when they had the time to write again."""
         try:
-            if group[0].alone:
-                results.append((group[0].job(connection), None))
-            else:
-                connection.execute("BEGIN IMMEDIATE")
-                for entry in group:
-                    results.append(self._one(connection, entry, shared=len(group) > 1))
-                    _check_open(connection)
-                failed_alone = len(group) == 1 and results[0][1] is not None
-                connection.execute("ROLLBACK" if failed_alone else "COMMIT")
-        except BaseException as error:  # noqa: BLE001 - every waiter is told, whatever happened
-            _undo(connection)
-            # A job's own failure is its own answer even when the others' commit failed.
-            own = [failure for _, failure in results] + [None] * (len(group) - len(results))
-            results = [(None, failure or error) for failure in own]
+            answers = self._transact(connection, group)
+        except _Again:
+            answers = [answer for entry in group for answer in self._transact(connection, [entry])]
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
-        for entry, (value, failure) in zip(group, results, strict=True):
+        for entry, (value, failure) in zip(group, answers, strict=True):
             translated = None if failure is None else self._translate(failure)
             if translated is not None and translated is not failure:
                 translated.__cause__ = failure
             by_loop.setdefault(entry.loop, []).append((entry.future, value, translated))
         heard = threading.Event() if len(group) > 1 else None
-        for loop, answers in by_loop.items():
-            _settle(loop, answers, heard)
-        if heard is not None:
-            # Writers that go in step share a sync: without this they fall into two groups that wait for each other.
-            heard.wait(GATHER_S)
+        for loop, results in by_loop.items():
+            _settle(loop, results, heard)
+        return heard
 
-    def _one(self, connection: apsw.Connection, entry: _Entry, *, shared: bool) -> tuple[Any, BaseException | None]:
-        if shared:
-            connection.execute("SAVEPOINT one")
+    def _transact(self, connection: apsw.Connection, group: list[_Entry]) -> list[tuple[Any, BaseException | None]]:
+        results: list[tuple[Any, BaseException | None]] = []
         try:
-            value = entry.job(connection)
-        except BaseException as error:  # noqa: BLE001 - belongs to this entry alone
-            if shared and connection.in_transaction:
-                connection.execute("ROLLBACK TO one")
-                connection.execute("RELEASE one")
-            return None, error
-        if shared:
-            connection.execute("RELEASE one")
-        return value, None
+            if group[0].alone:
+                return [(group[0].job(connection), None)]
+            connection.execute("BEGIN IMMEDIATE")
+            for entry in group:
+                before = connection.total_changes()
+                try:
+                    results.append((entry.job(connection), None))
+                except BaseException as error:
+                    # A broken precondition is found before anything is written; then there is nothing to undo.
+                    if len(group) > 1 and (not isinstance(error, Conflict) or connection.total_changes() != before):
+                        raise _Again from error
+                    results.append((None, error))
+                _check_open(connection)
+            failed_alone = len(group) == 1 and results[0][1] is not None
+            connection.execute("ROLLBACK" if failed_alone else "COMMIT")
+        except _Again:
+            _undo(connection)
+            raise
+        except BaseException as error:  # noqa: BLE001 - every waiter is told, whatever happened
+            _undo(connection)
+            # A job's own failure is its own answer even when the others' commit failed.
+            own = [failure for _, failure in results] + [None] * (len(group) - len(results))
+            return [(None, failure or error) for failure in own]
+        return results
 
 
 def _check_open(connection: apsw.Connection) -> None:

@@ -62,6 +62,10 @@ class HandClock:
                 await asyncio.sleep(0)
         self._move(end - self._monotonic)
 
+    def set_off(self, seconds: float) -> None:
+        """Move only the wall clock, forward or back, as a time server or an administrator does."""
+        self._now += timedelta(seconds=seconds)
+
     def _move(self, seconds: float) -> None:
         self._monotonic += seconds
         self._now += timedelta(seconds=seconds)

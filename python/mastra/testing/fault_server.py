@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,9 +47,13 @@ class Received:
 
 
 class FaultServer:
-    """Serves `replies` in order, the last one again and again. Use as an async context manager; `url` is where."""
+    """Serves `replies` in order, the last one again and again. Use as an async context manager; `url` is where.
 
-    def __init__(self, *replies: Reply) -> None:
+    `tls` makes it an https server, which calls itself localhost.
+    """
+
+    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.replies = list(replies)
         self.requests: list[Received] = []
         self.connections = 0
@@ -58,9 +63,9 @@ class FaultServer:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 26)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 26, ssl=self._tls)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"https://localhost:{port}" if self._tls else f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(

@@ -11,6 +11,7 @@ from mastra.errors import BadArguments, InvalidInput, MastraError, ToolFailed, T
 from mastra.runtime.signals import ToolRetry
 from mastra.runtime.workers import run_blocking
 from mastra.types.schema import to_json
+from mastra.types.secrets import redact
 
 if TYPE_CHECKING:
     from mastra.tools.context import ToolContext
@@ -58,7 +59,7 @@ def _failed(tool: Tool, error: Exception, context: ToolContext) -> Exception:
     if isinstance(error, ToolFailed):
         return error
     return ToolFailed(
-        str(error) or type(error).__name__,
+        redact(str(error)) or type(error).__name__,
         run_id=context.run_id,
         details={"tool": tool.name, "error": type(error).__name__},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, overload
 
 from mastra.errors import BadDefinition, InvalidInput
 from mastra.tools.docstring import read_docstring
@@ -23,6 +23,13 @@ _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
+class Background(NamedTuple):
+    """How a tool runs in the background."""
+
+    timeout_s: float = 300.0
+    retries: int = 0
+
+
 class Tool:
     """A named function with a schema. Make one with `@tool` or `create_tool`.
 
@@ -30,9 +37,10 @@ class Tool:
     is sent.
     """
 
-    __slots__ = ("_parameters", "blocking", "description", "execute", "hooks", "id", "idempotent", "metadata",
-                 "output", "provider_options", "require_approval", "resume_schema", "retries", "sequential", "spec",
-                 "strict", "suspend_schema", "timeout_s", "to_model_output", "version", "wants_context")  # fmt: skip
+    __slots__ = ("_parameters", "background", "blocking", "description", "execute", "hooks", "id", "idempotent",
+                 "metadata", "output", "provider_options", "require_approval", "resume_schema", "retries",
+                 "sequential", "spec", "strict", "suspend_schema", "timeout_s", "to_model_output", "version",
+                 "wants_context")  # fmt: skip
 
     def __init__(
         self,
@@ -50,6 +58,7 @@ class Tool:
         retries: int = 0,
         sequential: bool = False,
         idempotent: bool = False,
+        background: bool | Mapping[str, Any] = False,
         strict: bool = False,
         provider_options: ProviderOptions | None = None,
         hooks: Mapping[str, Callable[..., Any]] | None = None,
@@ -66,6 +75,8 @@ class Tool:
         self.sequential = sequential
         # Twice has the effect of once: it may be run again when a process died while it ran.
         self.idempotent = idempotent
+        # Its calls go on after the answer.
+        self.background = _read_background(background)
         self.strict = strict
         self.provider_options = provider_options
         self.hooks = dict(hooks or {})
@@ -153,6 +164,20 @@ class Tool:
 
     def __repr__(self) -> str:
         return f"Tool({self.name!r})"
+
+
+def _read_background(given: bool | Mapping[str, Any]) -> Background | None:  # noqa: FBT001 - on, off, or how
+    if not given:
+        return None
+    if given is True:
+        return Background()
+    try:
+        made = Background(**given)
+    except TypeError as error:
+        raise BadDefinition("background has timeout_s and retries.") from error
+    if not made.timeout_s > 0 or made.retries < 0:
+        raise BadDefinition("A background tool needs a time above 0 and no negative retries.")
+    return made
 
 
 def check_name(name: object) -> str:
@@ -266,6 +291,8 @@ def as_tool(one: Any) -> Tool:
 
 def client_tool(name: str, one: Mapping[str, Any]) -> Tool:
     """A tool that the caller runs, from its JSON: {description, inputSchema}."""
+    if not isinstance(one, Mapping):
+        raise InvalidInput(f"The tool {name!r} of the caller is a {type(one).__name__}, not an object.")
     schema = one.get("inputSchema", one.get("parameters"))
     return Tool(name, description=str(one.get("description") or ""), input=schema or None)
 

@@ -6,6 +6,7 @@ values never become code, and an unknown operator is an error instead of a condi
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -59,10 +60,24 @@ def compile_filter(filter: object) -> Matcher:
         return _always
     if not isinstance(filter, dict):
         raise InvalidFilter("A filter is an object.", hint='For example {"status": "open"}.')
+    if len(filter) == 1:
+        [(key, operand)] = filter.items()
+        # What fences a write is one field and one value, and is asked with every write.
+        plain = type(operand) is int or (type(operand) is str and len(operand) <= 64)
+        if plain and type(key) is str and key.isascii() and key.isidentifier():
+            return _one_field(key, operand)
     found = find_unserialisable(filter)
     if found:
         raise InvalidFilter(f"The filter is not JSON: {found[1]} at {found[0]}.")
     return _object(filter, _Budget(), 0)
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _one_field(key: str, operand: int | str) -> Matcher:
+    found = find_unserialisable(operand)
+    if found:
+        raise InvalidFilter(f"The filter is not JSON: {found[1]} at $.{key}.")
+    return _object({key: operand}, _Budget(), 0)
 
 
 class _Budget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from mastra.errors import InvalidInput
@@ -19,12 +20,17 @@ _LEAVES = (str, int, float, bool, type(None))
 
 def dumps(value: Any) -> str:
     """Compact JSON; NaN and infinities are refused because no other language reads them."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        return _encode(value)
+    except RecursionError as error:
+        raise ValueError("the value contains itself or is nested too deeply") from error
 
 
 def loads(text: str | bytes) -> Any:
     """Strict JSON: NaN, infinities and a byte-order mark are refused."""
     try:
+        if type(text) is str and not text.startswith("\ufeff"):
+            return _DECODER.decode(text)
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise InvalidInput("The JSON text is nested too deeply.") from error
@@ -41,8 +47,55 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def find_unserialisable(value: Any, path: str = "$", depth: int = 0) -> tuple[str, str] | None:
+def _encoder() -> Callable[[Any], str]:
+    plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        from _json import make_encoder  # noqa: PLC0415 - CPython's own, which json makes anew for every text
+
+        parts = make_encoder(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    except (ImportError, TypeError):
+        return plain.encode
+
+    def encode(value: Any) -> str:
+        # A text alone is not made of parts.
+        return plain.encode(value) if type(value) is str else "".join(parts(value, 0))
+
+    return encode
+
+
+# Made once: json.dumps and json.loads make a new one for every text when they are given options.
+_encode = _encoder()
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def find_unserialisable(value: Any) -> tuple[str, str] | None:
     """The first place in `value` that JSON cannot hold, as (path, reason); None when it holds all of it."""
+    return None if _holds(value, 0) else _find(value, "$", 0)
+
+
+def _holds(value: Any, depth: int) -> bool:
+    """Whether JSON surely holds all of it. Makes no paths: what is found in doubt is looked at again with them."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or _is_utf8(value)
+    if kind is dict:
+        if depth >= MAX_DEPTH:
+            return False
+        for key, item in value.items():
+            if type(key) is not str or not (key.isascii() or _is_utf8(key)):
+                return False
+            if type(item) not in _SURE and not _holds(item, depth + 1):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        return depth < MAX_DEPTH and all(type(item) in _SURE or _holds(item, depth + 1) for item in value)
+    return kind in _SURE or (kind is float and math.isfinite(value))
+
+
+_SURE = frozenset({int, bool, type(None)})
+
+
+def _find(value: Any, path: str, depth: int) -> tuple[str, str] | None:
     if depth > MAX_DEPTH:
         return path, f"nested deeper than {MAX_DEPTH}"
     if isinstance(value, str):
@@ -57,13 +110,13 @@ def find_unserialisable(value: Any, path: str = "$", depth: int = 0) -> tuple[st
                 return f"{path}.{key!r}", "an object key is not a text"
             if not _is_utf8(key):
                 return f"{path}.{key!r}", "an object key contains a lone surrogate"
-            found = find_unserialisable(item, f"{path}.{key}", depth + 1)
+            found = _find(item, f"{path}.{key}", depth + 1)
             if found:
                 return found
         return None
     if isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            found = find_unserialisable(item, f"{path}[{index}]", depth + 1)
+            found = _find(item, f"{path}[{index}]", depth + 1)
             if found:
                 return found
         return None

@@ -136,6 +136,14 @@ def _from_mapping(one: Mapping[str, Any], where: str) -> Message:
 def _checked(part: Any, where: str) -> Part:
     if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
         raise InvalidInput(f"{where} has a part without a type.")
+    if part["type"] == "text" and not isinstance(part.get("text"), str):
+        raise InvalidInput(f"{where} is a text part without a text.")
+    if part["type"] == "tool-invocation":
+        call = part.get("toolInvocation")
+        if not isinstance(call, Mapping) or not isinstance(call.get("toolCallId"), str) or not call["toolCallId"]:
+            raise InvalidInput(f"{where} is a tool invocation without a toolCallId.")
+        if not isinstance(call.get("toolName"), str):
+            raise InvalidInput(f"{where} is a tool invocation without a toolName.")
     return dict(part)
 
 
@@ -152,18 +160,30 @@ def _from_content(content: Any, one: Mapping[str, Any], where: str) -> tuple[Par
     if isinstance(one.get("reasoning"), str):
         parts.insert(0, _reasoning(one["reasoning"]))
     calls, files = one.get("toolInvocations") or (), one.get("experimental_attachments") or ()
-    parts.extend({"type": "tool-invocation", "toolInvocation": dict(call)} for call in calls)
+    parts.extend(_checked({"type": "tool-invocation", "toolInvocation": call}, where) for call in calls)
     parts.extend(_file(file.get("url", ""), file.get("contentType", ""), file.get("name")) for file in files)
     if not parts and content is None:
         raise InvalidInput(f"{where} has no content.")
     return tuple(parts)
 
 
-def _reasoning(text: str, signature: str | None = None) -> Part:
+def _reasoning(text: str, signature: str | None = None, redacted: str | None = None) -> Part:
     detail: dict[str, Any] = {"type": "text", "text": text}
-    if signature is not None:
+    if redacted is not None:
+        detail = {"type": "redacted", "data": redacted}
+    elif signature is not None:
         detail["signature"] = signature
     return {"type": "reasoning", "reasoning": "", "details": [detail]}
+
+
+def _with_options(made: Part, options: Any) -> Part:
+    """A part with what its provider wants back: signatures and the ids of items."""
+    if isinstance(options, Mapping):
+        # What stands under our own name is not for others to say.
+        kept = {name: facts for name, facts in options.items() if name != "mastra"}
+        if kept:
+            made["providerMetadata"] = kept
+    return made
 
 
 def _invocation(state: str, part: Mapping[str, Any], args: Any, **facts: Any) -> Part:
@@ -179,9 +199,9 @@ def _model_part(part: Any, where: str) -> Part:
     if kind == "text":
         return {key: value for key, value in part.items() if key in ("type", "text", "createdAt", "providerOptions")}
     if kind == "reasoning" and "text" in part:
-        return _reasoning(part["text"], part.get("signature"))
+        return _with_options(_reasoning(part["text"], part.get("signature")), _options(part))
     if kind == "tool-call":
-        return _invocation("call", part, part.get("input", part.get("args")))
+        return _with_options(_invocation("call", part, part.get("input", part.get("args"))), _options(part))
     if kind == "tool-result":
         return _result_part(part)
     if kind in ("image", "file"):
@@ -189,6 +209,10 @@ def _model_part(part: Any, where: str) -> Part:
         media = part.get("mediaType") or part.get("mimeType") or ("image/*" if kind == "image" else "")
         return _file(data, media, part.get("filename"))
     return dict(part)
+
+
+def _options(part: Mapping[str, Any]) -> Any:
+    return part.get("providerOptions") or part.get("providerMetadata")
 
 
 def _result_part(part: Mapping[str, Any]) -> Part:
@@ -215,18 +239,21 @@ def _ui_part(part: Any, where: str) -> Part:
     kind = part["type"]
     if (kind.startswith("tool-") and kind != "tool-invocation") or kind == "dynamic-tool":
         name = part.get("toolName") or kind[len("tool-") :]
-        named = {**part, "toolName": name}
-        state = part.get("state")
-        if state == "output-available":
-            return _invocation("result", named, part.get("input"), result=part.get("output"))
-        if state == "output-error":
-            return _invocation("result", named, part.get("input"), result=part.get("errorText"), isError=True)
-        return _invocation("call" if state == "input-available" else "partial-call", named, part.get("input"))
+        return _with_options(_ui_call({**part, "toolName": name}), part.get("callProviderMetadata"))
     if kind == "file" and "mediaType" in part:
         return _file(part.get("url", part.get("data", "")), part["mediaType"], part.get("filename"))
     if kind == "reasoning" and "text" in part:
-        return _reasoning(part["text"])
+        return _with_options(_reasoning(part["text"]), _options(part))
     return dict(part)
+
+
+def _ui_call(part: Mapping[str, Any]) -> Part:
+    state = part.get("state")
+    if state == "output-available":
+        return _invocation("result", part, part.get("input"), result=part.get("output"))
+    if state == "output-error":
+        return _invocation("result", part, part.get("input"), result=part.get("errorText"), isError=True)
+    return _invocation("call" if state == "input-available" else "partial-call", part, part.get("input"))
 
 
 def _from_prompt(one: Any) -> Message:
@@ -236,13 +263,15 @@ def _from_prompt(one: Any) -> Message:
     parts: list[Part] = []
     for part in one.parts:
         if isinstance(part, TextPart):
-            parts.append({"type": "text", "text": part.text})
+            parts.append(_with_options({"type": "text", "text": part.text}, part.provider_options))
         elif isinstance(part, FilePart):
             parts.append(_file(part.data, part.media_type, part.filename))
         elif isinstance(part, ReasoningPart):
-            parts.append(_reasoning(part.text, part.signature))
+            made = _reasoning(part.text, part.signature, part.redacted_data)
+            parts.append(_with_options(made, part.provider_options))
         elif isinstance(part, ToolCallPart):
-            parts.append(_invocation("call", {"toolCallId": part.call_id, "toolName": part.name}, part.arguments))
+            about = {"toolCallId": part.call_id, "toolName": part.name}
+            parts.append(_with_options(_invocation("call", about, part.arguments), part.provider_options))
         elif isinstance(part, ToolResultPart):
             facts = {"isError": True} if part.is_error else {}
             about = {"toolCallId": part.call_id, "toolName": part.name}

@@ -93,7 +93,7 @@ def assistant_prompt(parts: Iterable[Part]) -> list[PromptMessage]:
             close()
         if kind == "text":
             if part.get("text"):
-                said.append(TextPart(part["text"], part.get("providerOptions")))
+                said.append(TextPart(part["text"], part.get("providerOptions") or part.get("providerMetadata")))
         elif kind == "reasoning":
             said.extend(_reasoning(part))
         elif kind == "file":
@@ -134,7 +134,7 @@ def denial(approval: dict[str, Any]) -> str:
 
 
 def _reasoning(part: Part) -> list[ReasoningPart]:
-    options = part.get("providerMetadata")
+    options = part.get("providerOptions") or part.get("providerMetadata")
     out = []
     for detail in part.get("details") or ({"type": "text", "text": part.get("reasoning") or part.get("text", "")},):
         if detail.get("type") == "redacted":

@@ -66,13 +66,16 @@ def result_part(part: Part) -> _Json | None:
     call = part.get("toolInvocation")
     if call is None or call["state"] not in ("result", "output-denied"):
         return None
-    return {
+    out: _Json = {
         "type": "tool-result",
         "toolCallId": call["toolCallId"],
         "toolName": call["toolName"],
         "output": _output(call),
         "input": call.get("args", {}),
     }
+    if "providerMetadata" in part:  # what the model reads instead stands beside the result
+        out["providerOptions"] = part["providerMetadata"]
+    return out
 
 
 def _output(call: _Json) -> _Json:

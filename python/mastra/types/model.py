@@ -88,6 +88,30 @@ class ModelProfile:
     input_price: float | None = None
     output_price: float | None = None
     cached_input_price: float | None = None
+    cache_write_price: float | None = None
+    # Past so many tokens of prompt the whole request costs these prices.
+    long_from_tokens: int | None = None
+    long_input_price: float | None = None
+    long_output_price: float | None = None
+    long_cached_input_price: float | None = None
+
+    def cost_of(self, usage: Usage) -> float:
+        """US dollars for what was used; 0 when the prices are not known."""
+        if self.input_price is None and self.output_price is None:
+            return 0.0
+        input_price, output_price = self.input_price or 0.0, self.output_price or 0.0
+        cached_price, write_price = self.cached_input_price, self.cache_write_price
+        if self.long_from_tokens is not None and usage.input_tokens > self.long_from_tokens:
+            longer = 1.0 if not input_price or self.long_input_price is None else self.long_input_price / input_price
+            write_price = None if write_price is None else write_price * longer
+            input_price = input_price if self.long_input_price is None else self.long_input_price
+            output_price = output_price if self.long_output_price is None else self.long_output_price
+            cached_price = cached_price if self.long_cached_input_price is None else self.long_cached_input_price
+        cached, written = usage.cached_input_tokens or 0, usage.cache_creation_input_tokens or 0
+        cost = max(0, usage.input_tokens - cached - written) * input_price + usage.output_tokens * output_price
+        cost += cached * (input_price if cached_price is None else cached_price)
+        cost += written * (input_price if write_price is None else write_price)
+        return cost / 1_000_000
 
 
 class ResponseStart(NamedTuple):

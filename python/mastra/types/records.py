@@ -47,6 +47,13 @@ class Page(NamedTuple):
     after: str | None = None
 
 
+class Layout(NamedTuple):
+    """How rows are laid out where they are (0: nothing is there yet), and how this release lays them out."""
+
+    found: int
+    known: int
+
+
 class Put(NamedTuple):
     """Write a row, replacing what is there."""
 

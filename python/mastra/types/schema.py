@@ -11,6 +11,7 @@ from mastra.types.annotations import plain_schema
 from mastra.types.json_schema import Check, Issue, compile_schema
 
 _LEAVES = (str, int, float, bool, type(None))
+_NO_SCHEMA = (str, bytes, int, float, list)
 _JSON = (str, int, float, list, dict, type(None))
 
 
@@ -36,6 +37,12 @@ class Schema:
             return spec
         if isinstance(spec, dict):
             return cls._of_json_schema(spec, lax=lax)
+        if isinstance(spec, _NO_SCHEMA):
+            # Above all a text: pydantic reads one as an annotation, which means that it runs it.
+            raise BadDefinition(
+                f"A {type(spec).__name__} is no schema.",
+                hint="Use JSON types, dataclasses, TypedDicts, pydantic models or a JSON Schema object.",
+            )
         plain = plain_schema(spec)
         if plain is not None:
             return cls(plain, compile_schema(plain, lax=True), None, spec)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mastra.errors import NotFound
+from mastra.native import VectorIndex
 from mastra.ports.vectors import IndexInfo, Match, Metric
 from mastra.types.filters import compile_filter, conditions
 from mastra.types.json import dumps, loads
@@ -30,14 +31,17 @@ class _Row:
 class Collection:
     """Rows by id and by number. Texts, numbers and booleans at the top of metadata can be looked up."""
 
-    def __init__(self, name: str, dimension: int, metric: Metric) -> None:
+    def __init__(
+        self, name: str, dimension: int, metric: Metric, index: VectorIndex | None = None, following: int = 0
+    ) -> None:
+        # With an `index` that was built before, `keep` says which of its rows still are; `settle` drops the others.
         self.name = name
         self.dimension = dimension
         self.metric: Metric = metric
         self._rows: dict[int, _Row] = {}
         self._numbers: dict[str, int] = {}
-        self._next = 0
-        self._engine = Engine(dimension, metric)
+        self._next = following
+        self._engine = Engine(dimension, metric, index)
         # field -> value -> numbers of rows; fields that ever held a list or an object are not looked up.
         self._values: dict[str, dict[Any, set[int]]] = {}
         self._unlisted: set[str] = set()
@@ -61,6 +65,20 @@ class Collection:
             self._list(number, metadata)
             numbers.append(number)
         self._engine.add(numbers, [vector for _, vector, _, _ in rows])
+
+    def keep(self, row_id: str, number: int, metadata: dict[str, Any] | None, document: str | None) -> None:
+        """A row whose vector is in the index already, under this number."""
+        self._numbers[row_id] = number
+        self._rows[number] = _Row(number, row_id, None if metadata is None else dumps(metadata), document)
+        self._list(number, metadata)
+
+    def settle(self) -> None:
+        """Out of the index goes what no row has."""
+        self._engine.remove([number for number in self._engine.numbers() if number not in self._rows])
+
+    def numbers(self) -> tuple[VectorIndex, dict[str, int], int]:
+        """The index, the number of each row in it, and the next free one."""
+        return self._engine.index, self._numbers, self._next
 
     def remove(self, ids: list[str]) -> int:
         """Remove rows; how many were there."""

@@ -16,31 +16,36 @@ _METRICS = {"cosine": "cosine", "dotproduct": "dot", "euclidean": "l2"}
 class Engine:
     """Vectors by number."""
 
-    def __init__(self, dimension: int, metric: Metric) -> None:
-        self._index = VectorIndex(dimension, metric=_METRICS[metric], storage="f32")
+    def __init__(self, dimension: int, metric: Metric, index: VectorIndex | None = None) -> None:
+        self.index = VectorIndex(dimension, metric=_METRICS[metric], storage="f32") if index is None else index
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self.index)
 
     def add(self, numbers: list[int], vectors: list[Vector]) -> None:
         """Add rows or replace those with the same number."""
         if numbers:
-            self._index.add(np.stack(vectors), np.array(numbers, dtype=np.uint64), upsert=True)
+            self.index.add(np.stack(vectors), np.array(numbers, dtype=np.uint64), upsert=True)
 
     def remove(self, numbers: list[int]) -> None:
         """Remove rows; one that is not there is no error."""
         if numbers:
-            self._index.remove(np.array(numbers, dtype=np.uint64), missing_ok=True)
+            self.index.remove(np.array(numbers, dtype=np.uint64), missing_ok=True)
+
+    def numbers(self) -> list[int]:
+        """The numbers of all rows."""
+        ids: list[int] = self.index.ids().tolist()
+        return ids
 
     def get(self, number: int) -> Vector:
         """The row's vector."""
-        vectors: Vector = self._index.get(np.array([number], dtype=np.uint64))
+        vectors: Vector = self.index.get(np.array([number], dtype=np.uint64))
         row: Vector = vectors[0]
         return row
 
     def search(self, vector: Vector, k: int, allowed: Numbers | None) -> list[tuple[int, float]]:
         """(number, raw score), best first; only `allowed` numbers when given."""
-        if not len(self._index):
+        if not len(self.index):
             return []
-        numbers, scores = self._index.search(vector, k, where=allowed)
+        numbers, scores = self.index.search(vector, k, where=allowed)
         return list(zip(numbers.tolist(), scores.tolist(), strict=True))

@@ -1,7 +1,8 @@
 """Vectors in storage, as durable as its rows, searched in memory by the compiled core.
 
 Every change gets the next revision of its index in the same batch. A process that finds a newer revision than the
-one it holds reads what changed since; so all processes see each other's rows at their next query.
+one it holds reads what changed since; so all processes see each other's rows at their next query. Beside a database in
+a file the graph is kept in one, too, so that a process that starts does not build it again.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any, Self
 import numpy as np
 
 from mastra.errors import Conflict, IndexExists, IndexMissing, StorageUnavailable, near_miss
-from mastra.ports.storage import Storage
+from mastra.ports.storage import Storage, SupportsBeside
 from mastra.ports.vectors import IndexInfo, Match, Metric, VectorRow, VectorStore
 from mastra.registry import open_url
 from mastra.types.filters import check
 from mastra.types.ids import new_id
 from mastra.types.records import Delete, Expect, Filter, Operation, Order, Put, Table
 from mastra.vectors.collection import Collection
+from mastra.vectors.graph_file import Graph, GraphFile
 from mastra.vectors.rows import (
     Vector,
     check_delete,
@@ -41,6 +43,8 @@ MAX_TRIES = 50
 # Searches over more numbers than this leave the event loop free.
 INLINE_NUMBERS = 2_000_000
 LOAD = 2_000
+# A graph of fewer rows is built faster than it is worth a file; it is saved after this many changes or a fifth of it.
+SAVE = 1_000
 # Marks of removed rows are swept once they are this many and more than half of all.
 SWEEP = 5_000
 # Rows removed in one batch.
@@ -52,9 +56,55 @@ class _Held:
 
     def __init__(self, meta: dict[str, Any], name: str) -> None:
         self.uid: str = meta["uid"]
+        self.shape = (name, meta["dimension"], meta["metric"])
         self.rev = 0
-        self.collection = Collection(name, meta["dimension"], meta["metric"])
+        self.collection = Collection(*self.shape)
+        # The write that each row came with, to tell a graph in a file from another one.
+        self.writes: dict[str, str] = {}
+        self.loaded: dict[str, tuple[int, str]] = {}
+        self.unsaved = 0
         self.lock = asyncio.Lock()
+
+    def begin(self, graph: Graph | None) -> None:
+        """Start again from no rows, with the graph that a file holds."""
+        self.rev = 0
+        self.writes = {}
+        self.loaded = {} if graph is None else graph.rows
+        if graph is None:
+            self.collection = Collection(*self.shape)
+        else:
+            self.collection = Collection(*self.shape, index=graph.index, following=graph.following)
+
+    def apply(self, values: list[dict[str, Any]]) -> None:
+        """Bring rows of storage into the collection."""
+        gone = [value["id"] for value in values if value.get("gone")]
+        self.collection.remove(gone)
+        rows = []
+        for value in values:
+            row_id, write = value["id"], value.get("write", "")
+            if value.get("gone"):
+                self.writes.pop(row_id, None)
+                continue
+            self.writes[row_id] = write
+            number, known = self.loaded.pop(row_id, (0, ""))
+            if write and write == known:
+                self.collection.keep(row_id, number, value.get("metadata"), value.get("document"))
+            else:
+                rows.append((row_id, _decode(value["vector"]), value.get("metadata"), value.get("document")))
+        if rows:
+            self.collection.put(rows)
+        self.unsaved += len(rows) + len(gone)
+
+    def save(self, file: GraphFile) -> None:
+        """Write the graph into its file."""
+        index, numbers, following = self.collection.numbers()
+        file.save(index, {row_id: (numbers[row_id], self.writes[row_id]) for row_id in numbers}, following)
+        self.unsaved = 0
+
+    @property
+    def is_worth_saving(self) -> bool:
+        """Whether enough has changed since it was saved."""
+        return self.unsaved >= max(SAVE, self.collection.info().row_count // 5)
 
 
 class StoredVectors(VectorStore):
@@ -64,6 +114,8 @@ class StoredVectors(VectorStore):
         self._storage = storage
         self._owned = owned
         self._held: dict[str, _Held] = {}
+        # A database in a file has its graphs beside it; with others every process builds its own.
+        self._folder = storage.beside("vectors") if isinstance(storage, SupportsBeside) else None
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -76,6 +128,10 @@ class StoredVectors(VectorStore):
 
     async def close(self) -> None:
         """Close the storage when it is this store's own."""
+        for held in self._held.values():
+            async with held.lock:
+                if held.unsaved and held.collection.info().row_count >= SAVE:
+                    await self._save(held)
         self._held.clear()
         if self._owned:
             await self._storage.close()
@@ -102,6 +158,8 @@ class StoredVectors(VectorStore):
         meta = await self._meta(index)
         await self._storage.write([Delete(INDEXES, _key(index))])
         self._held.pop(index, None)
+        if self._folder is not None:
+            await asyncio.to_thread(GraphFile(self._folder, meta["uid"]).remove)
         while True:
             page = await self._storage.scan(ROWS, {"index": meta["uid"]}, limit=500)
             if not page.records:
@@ -144,10 +202,12 @@ class StoredVectors(VectorStore):
         return held
 
     async def _catch_up(self, held: _Held, meta: dict[str, Any]) -> None:
-        if held.rev < meta.get("swept", 0):
+        first = held.rev == 0
+        if first and self._folder is not None:
+            held.begin(await asyncio.to_thread(GraphFile(self._folder, held.uid).load))
+        elif held.rev < meta.get("swept", 0):
             # Marks of removals that this process has not seen are gone: begin afresh.
-            held.collection = Collection(held.collection.name, held.collection.dimension, held.collection.metric)
-            held.rev = 0
+            held.begin(None)
         after: str | None = None
         while held.rev < meta["rev"]:
             # Without an upper bound: a row that is changed meanwhile moves ahead of the cursor and is met there.
@@ -155,13 +215,24 @@ class StoredVectors(VectorStore):
             page = await self._storage.scan(ROWS, where, order=Order("rev"), after=after, limit=LOAD)
             values = [record.value for record in page.records]
             if len(values) > 200:
-                await asyncio.to_thread(_apply, held.collection, values)
+                await asyncio.to_thread(held.apply, values)
             else:
-                _apply(held.collection, values)
+                held.apply(values)
             after = page.after
             if after is None:
                 break
         held.rev = max(held.rev, meta["rev"])
+        if first:
+            # What the file had and no row has.
+            held.loaded.clear()
+            await asyncio.to_thread(held.collection.settle)
+        if held.is_worth_saving:
+            await self._save(held)
+
+    async def _save(self, held: _Held) -> None:
+        if self._folder is not None:
+            await asyncio.to_thread(held.save, GraphFile(self._folder, held.uid))
+        held.unsaved = 0
 
     # ---------------------------------------------------------------- rows
 
@@ -188,7 +259,8 @@ class StoredVectors(VectorStore):
             if meta["uid"] != held.uid or meta["rev"] != held.rev:
                 continue
             rev = meta["rev"] + 1
-            rows = [{**value, "index": held.uid, "rev": rev} for value in values]
+            write = new_id()
+            rows = [{**value, "index": held.uid, "rev": rev, "write": write} for value in values]
             removed = meta["removed"] + sum(1 for value in values if value.get("gone"))
             batch: list[Operation] = [
                 Expect(INDEXES, _key(index), {"uid": held.uid, "rev": meta["rev"]}),
@@ -202,8 +274,10 @@ class StoredVectors(VectorStore):
                 continue
             async with held.lock:
                 if held.rev == rev - 1:
-                    _apply(held.collection, rows)
+                    held.apply(rows)
                     held.rev = rev
+                if held.is_worth_saving:
+                    await self._save(held)
             if removed > SWEEP and removed > held.collection.info().row_count:
                 await self._sweep(index)
             return len(values)
@@ -294,18 +368,6 @@ class StoredVectors(VectorStore):
             return [{"id": row_id, "vector": _encode(new), "metadata": kept, "document": document}]
 
         await self._change(index, changed)
-
-
-def _apply(collection: Collection, values: list[dict[str, Any]]) -> None:
-    """Bring rows of storage into the collection."""
-    collection.remove([value["id"] for value in values if value.get("gone")])
-    rows = [
-        (value["id"], _decode(value["vector"]), value.get("metadata"), value.get("document"))
-        for value in values
-        if not value.get("gone")
-    ]
-    if rows:
-        collection.put(rows)
 
 
 def _key(index: str) -> str:

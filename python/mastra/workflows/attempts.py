@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import StepTimeout
+from mastra.runtime.processes import run_computing
 from mastra.runtime.signals import Signal
-from mastra.workflows import places
+from mastra.runtime.workers import run_blocking
 from mastra.workflows.retry import next_pause
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ async def _once(step: Step[Any, Any], value: Any, context: StepContext) -> Any:
     if step.takes_context:
         given.append(context)
     if step.runs_on == "process":
-        running = places.in_process(step.execute, *given)
+        running = run_computing(step.execute, *given)
     elif step.runs_on == "thread" and not step.is_async:
-        running = places.in_thread(functools.partial(step.execute, *given))
+        running = run_blocking(step.execute, *given)
     else:
         made = step.execute(*given)
         if not asyncio.iscoroutine(made):

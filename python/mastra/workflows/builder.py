@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar, Union, cast, overload
 
 from mastra.errors import BadDefinition
 from mastra.types.ids import check_id
 from mastra.types.schema import Schema, to_json
 from mastra.workflows.checks import check_flow
+from mastra.workflows.context import StepContext
 from mastra.workflows.graph import (
     BranchNode,
     EventNode,
@@ -41,6 +42,45 @@ In = TypeVar("In")
 Cur = TypeVar("Cur")
 Out = TypeVar("Out")
 Item = TypeVar("Item")
+
+
+class AgentLike(Protocol):
+    """What generates and streams: an agent."""
+
+    def generate(self, *arguments: Any, **options: Any) -> Any:
+        """Answer."""
+        ...
+
+    def stream(self, *arguments: Any, **options: Any) -> Any:
+        """Answer bit by bit."""
+        ...
+
+
+class ToolLike(Protocol):
+    """What is invoked with arguments that fit a schema: a tool."""
+
+    @property
+    def json_schema(self) -> Any:
+        """The schema of the arguments."""
+        ...
+
+    def invoke(self, *arguments: Any, **options: Any) -> Any:
+        """Do it."""
+        ...
+
+
+# What may stand side by side, given a value of this type; and what may be repeated with its own result.
+Part: TypeAlias = Union[
+    "Step[Cur, Any]", "Builder[Cur, Any]", AgentLike, ToolLike, Callable[[Cur], Any], Callable[[Cur, StepContext], Any]
+]
+Loop: TypeAlias = Union[
+    "Step[Cur, Cur]",
+    "Builder[Cur, Cur]",
+    Callable[[Cur], Cur],
+    Callable[[Cur, StepContext], Cur],
+    Callable[[Cur], Awaitable[Cur]],
+    Callable[[Cur, StepContext], Awaitable[Cur]],
+]
 
 
 @dataclass(slots=True)
@@ -121,12 +161,28 @@ class Builder(Generic[In, Cur]):
 
     # ------------------------------------------------------------ the graph
 
-    def then(self, part: Step[Cur, Out] | Builder[Cur, Out] | Callable[..., Any]) -> Workflow[In, Out]:
+    @overload
+    def then(self, part: Step[Cur, Out]) -> Workflow[In, Out]: ...
+    @overload
+    def then(self, part: Builder[Cur, Out]) -> Workflow[In, Out]: ...
+    @overload
+    def then(self, part: AgentLike) -> Workflow[In, dict[str, Any]]: ...
+    @overload
+    def then(self, part: ToolLike) -> Workflow[In, Any]: ...
+    @overload
+    def then(self, part: Callable[[Cur], Awaitable[Out]]) -> Workflow[In, Out]: ...
+    @overload
+    def then(self, part: Callable[[Cur, StepContext], Awaitable[Out]]) -> Workflow[In, Out]: ...
+    @overload
+    def then(self, part: Callable[[Cur], Out]) -> Workflow[In, Out]: ...
+    @overload
+    def then(self, part: Callable[[Cur, StepContext], Out]) -> Workflow[In, Out]: ...
+    def then(self, part: Any) -> Any:
         """A step, function, agent, tool or workflow that gets what came before."""
-        return cast("Workflow[In, Out]", self._add(self._leaf(part)))
+        return self._add(self._leaf(part))
 
     def parallel(
-        self, parts: Sequence[Any], *, on_failure: OnFailure = "wait", concurrency: int | None = None
+        self, parts: Sequence[Part[Cur]], *, on_failure: OnFailure = "wait", concurrency: int | None = None
     ) -> Workflow[In, dict[str, Any]]:
         """Steps side by side, each with what came before; the result is an object by step id.
 
@@ -138,7 +194,7 @@ class Builder(Generic[In, Cur]):
         node = ParallelNode(tuple(map(self._leaf, parts)), _failure(on_failure), _at_least_one(concurrency))
         return cast("Workflow[In, dict[str, Any]]", self._add(node))
 
-    def branch(self, cases: Sequence[tuple[Callable[..., Any], Any]]) -> Workflow[In, dict[str, Any]]:
+    def branch(self, cases: Sequence[tuple[Callable[..., Any], Part[Cur]]]) -> Workflow[In, dict[str, Any]]:
         """(condition, step) pairs: every step whose condition holds runs; the result is an object by step id."""
         if not cases:
             raise BadDefinition(f"branch in workflow {self.id!r} has no cases.")
@@ -150,24 +206,66 @@ class Builder(Generic[In, Cur]):
         node = BranchNode(tuple(condition for condition, _ in cases), children)
         return cast("Workflow[In, dict[str, Any]]", self._add(node))
 
-    def dowhile(self, part: Step[Cur, Cur] | Any, condition: Callable[..., Any]) -> Workflow[In, Cur]:
+    def dowhile(self, part: Loop[Cur], condition: Callable[..., Any]) -> Workflow[In, Cur]:
         """Run the step, and again with its own result as long as the condition holds for that."""
         return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=False)))
 
-    def dountil(self, part: Step[Cur, Cur] | Any, condition: Callable[..., Any]) -> Workflow[In, Cur]:
+    def dountil(self, part: Loop[Cur], condition: Callable[..., Any]) -> Workflow[In, Cur]:
         """Run the step, and again with its own result until the condition holds for that."""
         return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=True)))
 
+    @overload
     def foreach(
         self: Builder[In, list[Item]],
-        part: Step[Item, Out] | Builder[Item, Out] | Callable[..., Any],
+        part: Step[Item, Out],
         *,
         concurrency: int = 1,
         on_failure: OnFailure = "wait",
-    ) -> Workflow[In, list[Out]]:
+    ) -> Workflow[In, list[Out]]: ...
+    @overload
+    def foreach(
+        self: Builder[In, list[Item]],
+        part: Builder[Item, Out],
+        *,
+        concurrency: int = 1,
+        on_failure: OnFailure = "wait",
+    ) -> Workflow[In, list[Out]]: ...
+    @overload
+    def foreach(
+        self: Builder[In, list[Item]],
+        part: AgentLike,
+        *,
+        concurrency: int = 1,
+        on_failure: OnFailure = "wait",
+    ) -> Workflow[In, list[dict[str, Any]]]: ...
+    @overload
+    def foreach(
+        self: Builder[In, list[Item]],
+        part: ToolLike,
+        *,
+        concurrency: int = 1,
+        on_failure: OnFailure = "wait",
+    ) -> Workflow[In, list[Any]]: ...
+    @overload
+    def foreach(
+        self: Builder[In, list[Item]],
+        part: Callable[[Item], Awaitable[Out]] | Callable[[Item, StepContext], Awaitable[Out]],
+        *,
+        concurrency: int = 1,
+        on_failure: OnFailure = "wait",
+    ) -> Workflow[In, list[Out]]: ...
+    @overload
+    def foreach(
+        self: Builder[In, list[Item]],
+        part: Callable[[Item], Out] | Callable[[Item, StepContext], Out],
+        *,
+        concurrency: int = 1,
+        on_failure: OnFailure = "wait",
+    ) -> Workflow[In, list[Out]]: ...
+    def foreach(self: Any, part: Any, *, concurrency: int = 1, on_failure: OnFailure = "wait") -> Any:
         """The step for each item of the list that came before; the result keeps the order."""
         node = ForeachNode(self._leaf(part), _at_least_one(concurrency) or 1, _failure(on_failure))
-        return cast("Workflow[In, list[Out]]", self._add(node))
+        return self._add(node)
 
     def map(self, mapping: Callable[..., Out] | Mapping[str, Any]) -> Workflow[In, Out]:
         """A value made from what came before: by a function, or field by field.

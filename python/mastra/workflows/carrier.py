@@ -123,18 +123,18 @@ class Carrier(Generic[In, Out]):
         if self.journal is None:
             return await self._carry(execution)
         # A stored run belongs to nobody's call: a caller that is cancelled leaves it running.
-        self._spawn(execution)
+        await self._launch(execution)
         if self._task is not None:
             await asyncio.shield(self._task)
         if self.state.status in ACTIVE:
             return await self.wait()
         return WorkflowResult(self.state)
 
-    def _spawn(self, execution: Execution) -> None:
-        self._idle.clear()
-        if self.journal is not None:
-            self.journal.worker.active[self.journal.key] = self
-        self._task = self._services.background.spawn(self._carry(execution), f"workflow-run-{self.run_id}")
+    async def _launch(self, execution: Execution) -> None:
+        if self.journal is None:
+            self.go(execution)
+        else:
+            await self.journal.worker.dispatch.submit(self, execution)
 
     async def _carry(self, execution: Execution) -> WorkflowResult[Out]:
         self._idle.clear()
@@ -153,7 +153,10 @@ class Carrier(Generic[In, Out]):
             with around as current:
                 if current.trace_id:
                     run.trace = (current.trace_id, current.span_id)
-                await self._pass(execution)
+                if self._canceled:
+                    run.status = "canceled"  # while it waited for its turn
+                else:
+                    await self._pass(execution)
                 current.set_output(to_json(run.result))
             if not self._lost:
                 await self._finish(execution)
@@ -194,9 +197,32 @@ class Carrier(Generic[In, Out]):
         """Take what storage has in place of what this handle knew."""
         self.state, self.journal, self.inbox = journal.state, journal, journal.inbox
 
-    def carry_on(self) -> None:
-        """Go on from where the records end."""
-        self._spawn(self._prepare())
+    async def carry_on(self, *, at_once: bool = False) -> None:
+        """Go on from where the records end; `at_once` when the executor has given the run its turn already."""
+        if at_once:
+            self.go(self._prepare())
+        else:
+            await self._launch(self._prepare())
+
+    def line_up(self) -> None:
+        """It waits for its turn, and is nobody else's to take."""
+        self._idle.clear()
+        if self.journal is not None:
+            self.journal.worker.active[self.journal.key] = self
+
+    def go(self, execution: Execution) -> asyncio.Task[Any]:
+        """Carry the run from now on."""
+        self.line_up()
+        # Not one of the tasks that may be dropped when there are many: whoever waits for the run would wait for ever.
+        self._task = asyncio.get_running_loop().create_task(self._carry(execution), name=f"workflow-run-{self.run_id}")
+        self._services.background.adopt(self._task)
+        return self._task
+
+    def let_go(self) -> None:
+        """It is not carried here."""
+        self._execution = None
+        self._idle.set()
+        self._settled()
 
     async def end(self, status: str, error: dict[str, Any] | None = None) -> None:
         """End a run that this process owns and nobody carries."""

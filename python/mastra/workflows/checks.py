@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import BadDefinition
+from mastra.errors import BadDefinition, near_miss
 from mastra.workflows.graph import (
     BranchNode,
     EventNode,
@@ -17,6 +18,7 @@ from mastra.workflows.graph import (
     ParallelNode,
     SleepNode,
     StepNode,
+    leaves,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def check_flow(workflow: Builder[Any, Any]) -> None:
     """`BadDefinition` that names the two steps that do not fit, before anything can run."""
     flowing: Shape = workflow.input.json_schema if workflow.input is not None else None
     before = "the workflow's input"
+    _check_references(workflow)
     for node in workflow.nodes:
         if isinstance(node, SleepNode):
             continue
@@ -43,6 +46,11 @@ def check_flow(workflow: Builder[Any, Any]) -> None:
                     f"Workflow {workflow.id!r}: {before} does not fit {name!r}: {reason}.",
                     hint="Change one of the two types, or put a .map(...) between them.",
                 )
+        if isinstance(node, LoopNode) and (reason := misfit(_output(node.child), _input(node.child), {})):
+            raise BadDefinition(
+                f"Workflow {workflow.id!r}: {node.child.id!r} does not fit itself: {reason}.",
+                hint="A step that is repeated gets its own result.",
+            )
         flowing = _gives(node)
         before = "what came before"
         if isinstance(node, StepNode | MapNode | NestedNode | EventNode):
@@ -54,6 +62,22 @@ def check_flow(workflow: Builder[Any, Any]) -> None:
             f"Workflow {workflow.id!r}: what its last step gives does not fit its output: {reason}.",
             hint="Change one of the two types, or put a .map(...) at the end.",
         )
+
+
+def _check_references(workflow: Builder[Any, Any]) -> None:
+    """What a mapping names has to stand before it."""
+    known: set[str] = set()
+    for node in workflow.nodes:
+        for field, spec in (node.config or {}).items() if isinstance(node, MapNode) else ():
+            wanted = spec.get("step", ()) if isinstance(spec, Mapping) else ()
+            for step in wanted if isinstance(wanted, list | tuple) else (wanted,):
+                name = step if isinstance(step, str) else step.id
+                if name not in known:
+                    raise BadDefinition(
+                        f"Workflow {workflow.id!r}: the mapping of {field!r} names {name!r}, which is not before it.",
+                        hint=near_miss(name, known),
+                    )
+        known |= {leaf.id for leaf in leaves((node,))}
 
 
 def _items(flowing: Shape, workflow: str, before: str, name: str) -> Shape:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import InvalidInput, MastraError, StepFailed
+from mastra.errors import InvalidInput, MastraError, StepFailed, Tripwire
 from mastra.types.schema import to_json
+from mastra.types.secrets import redact
 
 if TYPE_CHECKING:
     from mastra.workflows.records import RunState, StepRecord
@@ -62,5 +63,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
         out = {"message": error.message, "name": type(error).__name__, "code": error.code}
         if isinstance(error, InvalidInput) and error.issues:
             out["issues"] = to_json(error.issues)
+        if isinstance(error, Tripwire) and error.details:
+            out["details"] = to_json(error.details)  # what the guard says beside its reason
         return out
-    return {"message": str(error), "name": type(error).__name__}
+    return {"message": redact(str(error)), "name": type(error).__name__}

@@ -17,6 +17,7 @@ from mastra.runtime.signals import Bail, Signal, Suspend
 from mastra.types.chunks import Chunk, Origin
 from mastra.types.ids import new_id
 from mastra.types.schema import to_json
+from mastra.types.secrets import redact
 from mastra.workflows import crashpoints, flow
 from mastra.workflows.attempts import attempt
 from mastra.workflows.chunks import describe_error, facts, result_facts, suspension_facts
@@ -165,6 +166,8 @@ class Execution:
                     output = step.execute(given, context) if step.takes_input else step.execute(context)
                 if step.is_async or type(output) is CoroutineType:
                     output = await output
+                if self.journal is not None:
+                    crashpoints.reach("after-effect")
             else:
                 assert context is not None
                 output = await attempt(self, step, given, context, record)
@@ -181,7 +184,7 @@ class Execution:
         except Exception as error:
             await self._failed(record, error, is_item=is_item)
             raise StepFailed(
-                f"Step {record.id!r} failed: {error}", run_id=run.run_id, step=record.id, hint=""
+                f"Step {record.id!r} failed: {redact(str(error))}", run_id=run.run_id, step=record.id, hint=""
             ) from error
         try:
             await self._succeeded(step, record, context, is_item=is_item, is_last=is_last)
@@ -190,7 +193,7 @@ class Execution:
             record.output = None
             await self._failed(record, error, is_item=is_item)
             raise StepFailed(
-                f"Step {record.id!r} failed: {error}", run_id=run.run_id, step=record.id, hint=""
+                f"Step {record.id!r} failed: {redact(str(error))}", run_id=run.run_id, step=record.id, hint=""
             ) from error
         return record.output
 
@@ -368,7 +371,9 @@ class Execution:
         except Signal:
             raise
         except Exception as error:
-            raise StepFailed(f"{name!r} failed: {error}", run_id=self.run.run_id, step=name, hint="") from error
+            raise StepFailed(
+                f"{name!r} failed: {redact(str(error))}", run_id=self.run.run_id, step=name, hint=""
+            ) from error
 
 
 def _system_now() -> int:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 # A value with more characters than this is stored once, by its hash.
 LARGE = 65_536
 _REFERENCE = "$value"
-_CHUNK = 500
-# Field on the record, name in the entry; written when they hold something.
-_OPTIONAL = (
-    ("error", "error"), ("ended_at", "endedAt"), ("suspend_payload", "suspendPayload"),
-    ("suspended_at", "suspendedAt"), ("resume_payload", "resumePayload"), ("resumed_at", "resumedAt"),
-    ("label", "label"), ("iteration", "iteration"), ("wake_at", "wakeAt"),
+# How many entries are asked for at once: few at first, because most runs are short.
+_FIRST_CHUNK, _CHUNK = 24, 500
+# A collection of so few short things is not large, whatever they are.
+_FEW = 16
+_SHORT = frozenset({int, float, bool, type(None)})
+# Field on the record, name in the entry; written when they hold something: values first, then plain numbers and words.
+_VALUES = (("error", "error"), ("suspend_payload", "suspendPayload"), ("resume_payload", "resumePayload"))
+_PLAIN = (
+    ("ended_at", "endedAt"), ("suspended_at", "suspendedAt"), ("resumed_at", "resumedAt"), ("label", "label"),
+    ("iteration", "iteration"), ("wake_at", "wakeAt"),
 )  # fmt: skip
 
 
@@ -35,6 +39,11 @@ def is_large(value: Any) -> bool:
         return len(value) > LARGE
     if kind is not dict and kind is not list:
         return False
+    if len(value) <= _FEW and all(
+        type(one) in _SHORT or (type(one) is str and len(one) < LARGE // (2 * _FEW))
+        for one in (value.values() if kind is dict else value)
+    ):
+        return kind is dict and any(len(key) > LARGE // (2 * _FEW) for key in value)
     budget, rest = LARGE, [value]
     while rest:
         one = rest.pop()
@@ -89,10 +98,15 @@ def step_entry(run: str, record: StepRecord, same_payload: bool, operations: lis
         entry["output"] = keep(run, to_json(record.output), operations)
     if not same_payload:
         entry["payload"] = keep(run, to_json(record.payload), operations)
-    for field, name in _OPTIONAL:
+    if record.status != "success" or record.resumed_at is not None:
+        for field, name in _VALUES:
+            value = getattr(record, field)
+            if value is not None:
+                entry[name] = keep(run, to_json(value), operations)
+    for field, name in _PLAIN:
         value = getattr(record, field)
         if value is not None:
-            entry[name] = keep(run, to_json(value), operations)
+            entry[name] = value
     if record.attempts:
         entry["attempts"] = record.attempts
     if record.in_path:
@@ -108,7 +122,7 @@ def record_of(entry: dict[str, Any], source: Any) -> StepRecord:
     record = StepRecord(entry["id"], entry["key"], payload, entry["startedAt"])
     record.status = entry["status"]
     record.output = entry.get("output")
-    for field, name in _OPTIONAL:
+    for field, name in (*_VALUES, *_PLAIN):
         setattr(record, field, entry.get(name))
     record.attempts = entry.get("attempts", 0)
     record.in_path = entry.get("inPath", False)
@@ -133,16 +147,16 @@ def snapshot_entry(run: str, state: RunState, operations: list[Operation]) -> di
 
 async def entries(storage: Storage, run: str) -> AsyncIterator[dict[str, Any]]:
     """The entries of a run in order, their large values in place."""
-    seq = 0
+    seq, count = 0, _FIRST_CHUNK
     while True:
-        keys = [entry_key(run, number) for number in range(seq, seq + _CHUNK)]
+        keys = [entry_key(run, number) for number in range(seq, seq + count)]
         found = await storage.get_many(JOURNAL, keys)
         for key in keys:
             entry = found.get(key)
             if entry is None:
                 return
             yield await _resolve(storage, run, entry)
-        seq += _CHUNK
+        seq, count = seq + count, min(4 * count, _CHUNK)
 
 
 async def _resolve(storage: Storage, run: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mastra.errors import Conflict, InvalidInput, RunMissing
+from mastra.types.ids import new_id
 from mastra.types.records import Expect, Operation, Order, Put
+from mastra.workflows.commits import commit
 from mastra.workflows.records import FINAL
 from mastra.workflows.tables import EVENTS, INBOXES, RUNS
 
@@ -71,16 +74,17 @@ class StoredInbox(Inbox):
 
     look_again_s = 0.5
 
-    def __init__(self, storage: Storage, run: str) -> None:
+    def __init__(self, storage: Storage, clock: Clock, run: str) -> None:
         super().__init__()
         self.storage = storage
+        self.clock = clock
         self.run = run
         # Taken in this pass and not yet deleted by a record: not to be seen again by a wait beside it.
         self._taken: set[str] = set()
 
     async def put(self, name: str, data: Any) -> None:
         """Store an event; `RunMissing` or `InvalidInput` when the run takes none."""
-        await send(self.storage, self.run, name, data)
+        await send(self.storage, self.clock, self.run, name, data)
         self.ring()
 
     async def next(self, name: str) -> RunEvent | None:
@@ -95,9 +99,9 @@ class StoredInbox(Inbox):
         return None
 
 
-async def send(storage: Storage, run: str, name: str, data: Any, *, now: int | None = None) -> bool:
+async def send(storage: Storage, clock: Clock, run: str, name: str, data: Any) -> bool:
     """Store an event for a run behind those that are there; True when the run must be woken by a worker."""
-    inbox = f"{run}/{name}"
+    inbox, mark = f"{run}/{name}", new_id()
     while True:
         row = await storage.get(RUNS, run)
         if row is None:
@@ -106,21 +110,29 @@ async def send(storage: Storage, run: str, name: str, data: Any, *, now: int | N
             raise InvalidInput(f"Run {row['runId']!r} has ended as {row['status']}; it takes no events.")
         head = await storage.get(INBOXES, inbox)
         n = head["n"] + 1 if head else 1
+        event_key = f"{inbox}/{n:010d}"
         batch: list[Operation] = [
-            Expect(INBOXES, inbox, {"n": head["n"]} if head else None), Put(INBOXES, inbox, {"n": n, "run": run}),
-            Put(EVENTS, f"{inbox}/{n:010d}", {"inbox": inbox, "n": n, "run": run, "name": name, "data": data}),
+            Expect(INBOXES, inbox, {"n": head["n"]} if head else None),
+            Put(INBOXES, inbox, {"n": n, "run": run, "last": mark}),
+            Put(EVENTS, event_key, {"inbox": inbox, "n": n, "run": run, "name": name, "data": data, "mark": mark}),
         ]  # fmt: skip
         parked = row["status"] == "waiting" and row["owner"] is None
         if parked:
             # Nobody carries the run: whoever looks next finds it due.
             batch += [
                 Expect(RUNS, run, {"rev": row["rev"]}),
-                Put(RUNS, run, {**row, "wakeAt": now or 0, "timer": "set"}),
+                Put(RUNS, run, {**row, "wakeAt": int(clock.now().timestamp() * 1000), "timer": "set"}),
             ]
         else:
             batch.append(Expect(RUNS, run, {"rev": row["rev"]}))
         try:
-            await storage.write(batch)
+            await commit(storage, clock, batch, functools.partial(_is_there, storage, inbox, event_key, mark))
         except Conflict:
             continue
         return parked
+
+
+async def _is_there(storage: Storage, inbox: str, key: str, mark: str) -> bool:
+    """Whether an event was stored: it is still there, or was taken and was the last of its inbox."""
+    event, head = await storage.get(EVENTS, key), await storage.get(INBOXES, inbox)
+    return mark in ((event or {}).get("mark"), (head or {}).get("last"))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import Conflict, LeaseLost, StorageUnavailable
 from mastra.types.records import Delete, Expect, Operation, Put
 from mastra.types.schema import to_json
+from mastra.types.secrets import redact
 from mastra.workflows import crashpoints
+from mastra.workflows.commits import commit
 from mastra.workflows.history import is_source, keep, snapshot_entry, step_entry
 from mastra.workflows.records import FINAL, RunState, StepRecord
 from mastra.workflows.stops import Parked
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from mastra.workflows.inbox import StoredInbox
     from mastra.workflows.worker import Worker
 
-_TRIES = 5
 _ABSENT: Any = object()
 
 
@@ -97,11 +98,16 @@ class Journal:
         self.seq = 1
         row = self.new_row(status="running")
         expect = Expect(RUNS, self.key, {"rev": known["rev"]} if known else None)
+        batch = [expect, self.put_row(row), Put(JOURNAL, entry_key(self.key, 0), entry), *more]
         try:
-            await self.storage.write([expect, self.put_row(row), Put(JOURNAL, entry_key(self.key, 0), entry), *more])
-        except Conflict:
+            crashpoints.reach("before-start")
+            await self._commit_row(batch, row)
+            crashpoints.reach("after-start")
+        except BaseException as error:
             self.row, self.seq = known, 0
-            return False
+            if isinstance(error, Conflict):
+                return False
+            raise
         self.row = row
         self._state_seen = run.state
         self._source = run.input
@@ -115,7 +121,11 @@ class Journal:
             "recoveries": 0, "suspended": [],
         }  # fmt: skip
         row = self.new_row(status="pending")
-        await self.storage.write([Expect(RUNS, self.key, None), self.put_row(row)])
+        try:
+            await self._commit_row([Expect(RUNS, self.key, None), self.put_row(row)], row)
+        except BaseException:
+            self.row = {}
+            raise
         self.row = row
 
     async def claim(self, entry: dict[str, Any] | None, more: Sequence[Operation] = (), **changes: Any) -> None:
@@ -127,11 +137,10 @@ class Journal:
             self.seq += 1
         changes = {"owner": self.worker.id, "wakeAt": None, "notify": None, **changes}
         row = self.new_row(token=self.token + 1, **changes)
+        expect = Expect(RUNS, self.key, {"rev": self.row["rev"]})
         try:
-            await self.storage.write(
-                [Expect(RUNS, self.key, {"rev": self.row["rev"]}), self.put_row(row), *appended, *more]
-            )
-        except Conflict:
+            await self._commit_row([expect, self.put_row(row), *appended, *more], row)
+        except BaseException:
             self.seq -= len(appended)
             raise
         self.row = row
@@ -190,7 +199,7 @@ class Journal:
         """Commit that a try failed and when the next one is due."""
         more: list[Operation] = []
         entry = self._entry(record, more)
-        entry["lastError"] = {"message": str(error)[:2000], "name": type(error).__name__}
+        entry["lastError"] = {"message": redact(str(error))[:2000], "name": type(error).__name__}
         await self._append([entry], more)
 
     def defer(self, record: StepRecord) -> None:
@@ -303,26 +312,36 @@ class Journal:
             changed = self.new_row(**row)
             changed["seq"] = self.seq + count
             batch.append(self.put_row(changed))
-        await self._durably(batch, alone=alone)
+        try:
+            await commit(self.storage, self.worker.clock, batch, lambda: self._has(self.seq, changed))
+        except Conflict:
+            found = await self.storage.get(RUNS, self.key)
+            if alone and found is not None and found["token"] == self.token:
+                raise  # a precondition of the step's own effects
+            raise self._lost() from None
         self.seq += count
         if changed is not None:
             self.row = changed
 
-    async def _durably(self, batch: list[Operation], *, alone: bool) -> None:
-        # The same batch again is the same write: its keys are numbered, its row is the owner's.
-        for attempt in range(_TRIES):
-            try:
-                crashpoints.reach("before-commit")
-                await self.storage.write(batch)
-                crashpoints.reach("after-commit")
-            except Conflict:
-                row = await self.storage.get(RUNS, self.key)
-                if alone and row is not None and row["token"] == self.token:
-                    raise  # a precondition of the step's own effects
-                raise self._lost() from None
-            except StorageUnavailable:
-                if attempt == _TRIES - 1:
-                    raise
-                await self.worker.clock.sleep(0.05 * 2**attempt)
-            else:
-                return
+    async def _has(self, seq: int, row: dict[str, Any] | None) -> bool:
+        """Whether the entry with this number, or this row, was written by this owner."""
+        found = await self.storage.get(RUNS, self.key)
+        if found is None or found["token"] != self.token:
+            return False
+        if row is not None:
+            return bool(found["rev"] == row["rev"])
+        return await self.storage.get(JOURNAL, entry_key(self.key, seq)) is not None
+
+    async def _commit_row(self, batch: list[Operation], row: dict[str, Any]) -> None:
+        """Commit a batch with which this process becomes the owner, or the run becomes known."""
+
+        async def is_written() -> bool:
+            found = await self.storage.get(RUNS, self.key)
+            return found is not None and found["rev"] == row["rev"]
+
+        try:
+            await commit(self.storage, self.worker.clock, batch, is_written)
+        except StorageUnavailable:
+            # It may be ours without anybody carrying it; the worker looks as soon as storage is back.
+            self.worker.orphans.add(self.key)
+            raise

@@ -28,7 +28,7 @@ _POLL_S = 0.25
 
 def new_journal(worker: Worker, state: RunState) -> Journal:
     """The journal of a run that this process may come to own."""
-    return Journal(worker, state, StoredInbox(worker.storage, run_key(state.workflow_id, state.run_id)))
+    return Journal(worker, state, StoredInbox(worker.storage, worker.clock, run_key(state.workflow_id, state.run_id)))
 
 
 def state_of(row: dict[str, Any]) -> RunState:
@@ -76,7 +76,12 @@ async def refresh(run: Carrier[Any, Any]) -> None:
 
 
 async def take_over(
-    workflow: Workflow[Any, Any], worker: Worker, row: dict[str, Any], make: Callable[..., Carrier[Any, Any]]
+    workflow: Workflow[Any, Any],
+    worker: Worker,
+    row: dict[str, Any],
+    make: Callable[..., Carrier[Any, Any]],
+    *,
+    at_once: bool = False,
 ) -> bool:
     """Own a run that nobody carries and carry it on; False when somebody else was faster."""
     state = state_of(row)
@@ -107,7 +112,7 @@ async def take_over(
         log.error("run %s cannot go on: %s", state.run_id, error)  # noqa: TRY400 - the place is known
         await run.end("paused", error.to_dict())
         return True
-    run.carry_on()
+    await run.carry_on(at_once=at_once)
     return True
 
 

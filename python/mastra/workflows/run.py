@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mastra.errors import (
@@ -19,19 +21,23 @@ from mastra.workflows.changes import reconcile
 from mastra.workflows.engine import Execution
 from mastra.workflows.history import snapshot_entry
 from mastra.workflows.ownership import refresh
-from mastra.workflows.records import ACTIVE
+from mastra.workflows.records import ACTIVE, FINAL
 from mastra.workflows.results import WorkflowResult
 from mastra.workflows.stream import WorkflowStream
 from mastra.workflows.targets import find_targets
 from mastra.workflows.travel import prepare_travel
 
 if TYPE_CHECKING:
+    from mastra.runtime.broadcast import RunLog
     from mastra.types.chunks import Chunk
     from mastra.types.records import Operation
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Step = Any
+_log = logging.getLogger("mastra.workflows")
+# The loop itself keeps tasks only weakly.
+_watching: set[asyncio.Task[None]] = set()
 
 
 class Run(Carrier[In, Out]):
@@ -55,7 +61,7 @@ class Run(Carrier[In, Out]):
     async def start_async(self, input: In | Any = None, **options: Any) -> str:
         """Start, and return once the run is accepted; it goes on by itself. The run's id."""
         if await self._accept(input, options.get("state"), options.get("request_context")):
-            self._spawn(self._prepare(per_step=options.get("per_step", False)))
+            await self._launch(self._prepare(per_step=options.get("per_step", False)))
         return self.run_id
 
     def stream(self, input: In | Any = None, **options: Any) -> WorkflowStream[Out]:
@@ -71,8 +77,12 @@ class Run(Carrier[In, Out]):
         run.input, run.state, run.initial_state = given, initial, initial
         run.request_values = _values(request_context)
         run.status = "running"
-        if self.journal is None or await self.journal.begin(run):
-            return True
+        try:
+            if self.journal is None or await self.journal.begin(run):
+                return True
+        except BaseException:
+            run.status = "pending"
+            raise
         run.status = "pending"
         await refresh(self)
         return self._same(given)
@@ -107,7 +117,7 @@ class Run(Carrier[In, Out]):
 
     async def resume_async(self, data: Any = None, **options: Any) -> str:
         """Answer a waiting step and return once that is accepted; the run goes on by itself."""
-        self._spawn(await self._claim(data, **_claim_options(options)))
+        await self._launch(await self._claim(data, **_claim_options(options)))
         return self.run_id
 
     def resume_stream(self, data: Any = None, **options: Any) -> WorkflowStream[Out]:
@@ -200,7 +210,7 @@ class Run(Carrier[In, Out]):
 
     async def restart_async(self, **options: Any) -> str:
         """`restart`, without waiting for the end."""
-        self._spawn(await self._again(options.get("request_context")))
+        await self._launch(await self._again(options.get("request_context")))
         return self.run_id
 
     async def _again(self, request_context: Mapping[str, Any] | None) -> Execution:
@@ -238,7 +248,7 @@ class Run(Carrier[In, Out]):
         """`time_travel`, without waiting for the end."""
         given = {"input": None, "context": None, "resume_data": None, "state": None, "request_context": None, **options}
         per_step = given.pop("per_step", False)
-        self._spawn(await self._travel(step, **given, per_step=per_step))
+        await self._launch(await self._travel(step, **given, per_step=per_step))
         return self.run_id
 
     def time_travel_stream(self, step: Any, **options: Any) -> WorkflowStream[Out]:
@@ -289,9 +299,39 @@ class Run(Carrier[In, Out]):
         async for observed in log.observe(offset):
             yield observed.chunk
 
+    def watch(self, callback: Callable[[Chunk], Any]) -> Callable[[], None]:
+        """Call `callback` with every chunk from now until the run has ended, over its waits; returns how to stop that.
+
+        The run does not wait for the callback, and its failures are logged.
+        """
+        log = self.log = self._services.runs.open(self.run_id)
+        if self._execution is not None:
+            self._execution.feed = log
+        # No background work: closing an application does not wait for a run that waits for somebody.
+        task = asyncio.get_running_loop().create_task(_watch(log, len(log), callback), name=f"watch-{self.run_id}")
+        _watching.add(task)
+        task.add_done_callback(_watching.discard)
+
+        def stop() -> None:
+            task.cancel()
+
+        return stop
+
     async def send_event(self, name: str, data: Any = None) -> None:
         """Give the run an event; it is stored before this returns, whether or not the run waits for it yet."""
         await self.workflow.send_event(self.run_id, name, data)
+
+
+async def _watch(log: RunLog, offset: int, callback: Callable[[Chunk], Any]) -> None:
+    async for observed in log.observe(offset, over_pauses=True):
+        try:
+            made = callback(observed.chunk)
+            if asyncio.iscoroutine(made):
+                await made
+        except Exception:  # noqa: BLE001 - the user's; the run goes on without it
+            _log.exception("a watcher of run %s failed", log.run_id)
+        if observed.chunk.type == "workflow-finish" and observed.chunk.payload["workflowStatus"] in FINAL:
+            return
 
 
 def _values(context: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -171,16 +171,16 @@ class StoredRuns:
         """Store an event for a run, then wake whoever carries it."""
         key = run_key(self.workflow.id, check_id(run_id, "run id"))
         await self.storage.open()
-        if await send(self.storage, key, name, to_json(data), now=self.worker.now()):
+        if await send(self.storage, self.worker.clock, key, name, to_json(data)):
             await self.worker.ensure()
             self.worker.kick()
         here = self.worker.active.get(key)
         if here is not None:
             here.inbox.ring()
 
-    async def take_over(self, row: dict[str, Any]) -> bool:
+    async def take_over(self, row: dict[str, Any], *, at_once: bool = False) -> bool:
         """Carry on a run that nobody carries."""
-        return await take_over(self.workflow, self.worker, row, Run)
+        return await take_over(self.workflow, self.worker, row, Run, at_once=at_once)
 
 
 def fresh(workflow: Workflow[Any, Any], run_id: str | None, resource: str | None) -> RunState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from mastra.workflows.worker import Worker
 
 if TYPE_CHECKING:
     from mastra.runtime.services import Services
+    from mastra.workflows.workflow import Workflow
 
 log = logging.getLogger("mastra.schedules")
 
@@ -53,7 +54,11 @@ class Schedules:
         """Add a schedule: `workflowId` or `agentId`, and one of `cron` (with `timezone`), `every` seconds, `at`."""
         given = _checked(spec)
         kind = "agent" if "agentId" in given else "schedule"
-        key = check_id(id, "schedule id") if id is not None else f"{kind}_{new_id()}"
+        row = await self._add(check_id(id, "schedule id") if id is not None else f"{kind}_{new_id()}", given)
+        await self.worker.ensure()
+        return shown(row)
+
+    async def _add(self, key: str, given: dict[str, Any]) -> dict[str, Any]:
         now = self.worker.now()
         row = {**given, "id": key, "status": "active", "createdAt": now, "updatedAt": now, "rev": _rev()}
         row["nextFireAt"] = _next(given, now, now)
@@ -62,8 +67,34 @@ class Schedules:
             await self.storage.write([Expect(SCHEDULES, key, None), Put(SCHEDULES, key, row)])
         except Conflict:
             raise InvalidInput(f"There is a schedule {key!r} already.", hint="Update it.") from None
-        await self.worker.ensure()
-        return shown(row)
+        return row
+
+    async def declare(self, workflow: Workflow[Any, Any]) -> None:
+        """Bring what is stored to what the workflow's own `schedule=` says: added, changed, removed."""
+        await self.storage.open()
+        page = await self.storage.scan(
+            SCHEDULES, {"workflowId": workflow.id, "declared": True}, order=Order("createdAt"), limit=1_000
+        )
+        known = {row.key: row.value for row in page.records}
+        for key, spec in declared(workflow.id, workflow.schedules).items():
+            row = known.pop(key, None)
+            given = _checked(spec)
+            try:
+                if row is None:
+                    await self._add(key, {**given, "declared": True})
+                elif {name: row[name] for name in _FIELDS if name in row} != given:
+                    now = self.worker.now()
+                    kept = {name: value for name, value in row.items() if name not in _FIELDS}
+                    await self._write({**kept, **given, "nextFireAt": _next(given, now, now)})
+            except (InvalidInput, Conflict):
+                continue  # another process that opened at the same time declared it
+        for key in known:
+            await self.storage.write([Delete(SCHEDULES, key)])
+
+    async def any(self) -> bool:
+        """Whether there is a schedule that may fire."""
+        await self.storage.open()
+        return bool((await self.storage.scan(SCHEDULES, {"status": "active"}, limit=1)).records)
 
     async def get(self, id: str) -> dict[str, Any]:
         """One schedule."""
@@ -197,9 +228,24 @@ class Schedules:
         self.services.background.spawn(work, f"schedule-{row['id']}")
 
 
+def declared(workflow: str, specs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A workflow's own schedules by their ids; `BadDefinition` or `InvalidInput` for what cannot be one."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec in specs:
+        given = dict(spec)
+        name = given.pop("id", None)
+        if name is None and len(specs) > 1:
+            raise BadDefinition(f"Each of the schedules of workflow {workflow!r} needs an id of its own.")
+        key = f"wf_{workflow}" if name is None else f"wf_{workflow}_{check_id(name, 'schedule id')}"
+        if key in found:
+            raise BadDefinition(f"Two schedules of workflow {workflow!r} have the id {name!r}.")
+        found[key] = _checked({**given, "workflowId": workflow})
+    return found
+
+
 def shown(row: dict[str, Any]) -> dict[str, Any]:
     """A schedule as on the wire."""
-    return {name: value for name, value in row.items() if name not in ("rev", "lastFireAt")}
+    return {name: value for name, value in row.items() if name not in ("rev", "lastFireAt", "declared")}
 
 
 def _rev() -> str:

@@ -7,14 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_type_hints, overload
 
 from mastra.errors import BadDefinition, NotSerialisable
+from mastra.runtime.processes import is_reachable
 from mastra.types.ids import check_id
 from mastra.types.json import find_unserialisable
 from mastra.types.schema import Schema, to_json
 from mastra.workflows.context import StepContext
 from mastra.workflows.retry import RetrySpec, rules
 
-In = TypeVar("In")
-Out = TypeVar("Out")
+# A step that takes any number serves where a whole one comes; one that gives a whole one, where any is wanted.
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
 Place: TypeAlias = Literal["loop", "thread", "process"]
 
 _LEAVES = frozenset({str, int, float, bool, type(None)})
@@ -22,7 +24,7 @@ _PLAIN = frozenset({str, int, bool, dict, list})
 _CONTEXT_NAMES = ("ctx", "context")
 
 
-class Step(Generic[In, Out]):
+class Step(Generic[In_contra, Out_co]):
     """A named part of a workflow: what runs, what goes in and comes out, and what happens when it fails."""
 
     def __init__(
@@ -68,6 +70,11 @@ class Step(Generic[In, Out]):
                 f"Step {id!r} runs in another process: it must be a plain function of its input alone.",
                 hint="Drop the context parameter and async, or choose runs_on='thread'.",
             )
+        if runs_on == "process" and not is_reachable(execute):
+            raise BadDefinition(
+                f"Step {id!r} runs in another process, which cannot find its function.",
+                hint="Define the function with a name at the top level of a module.",
+            )
         self.is_async = _is_async(execute)
         self.input_source = input if input is not None else hints.get(takes.value or "")
         self.output_source = output if output is not None else _awaited(hints.get("return"))
@@ -82,9 +89,13 @@ class Step(Generic[In, Out]):
         # The plainest kind: nothing to retry, time, restore or hand over.
         self.is_plain = not self.retries and timeout is None and runs_on == "loop" and on_error is None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def __call__(self) -> Any: ...
+    @overload
+    def __call__(self, value: In_contra, /, *context: Any) -> Any: ...
+    def __call__(self, *given: Any) -> Any:
         """Call the function itself, outside of any workflow: for tests and for reuse."""
-        return self.execute(*args, **kwargs)
+        return self.execute(*given)
 
     def __repr__(self) -> str:
         return f"Step({self.id!r})"
@@ -216,13 +227,13 @@ def named(function: Callable[..., Any]) -> str:
 
 
 @overload
-def step(execute: Callable[[In], Awaitable[Out]], /) -> Step[In, Out]: ...
+def step(execute: Callable[[In_contra], Awaitable[Out_co]], /) -> Step[In_contra, Out_co]: ...
 @overload
-def step(execute: Callable[[In, StepContext], Awaitable[Out]], /) -> Step[In, Out]: ...
+def step(execute: Callable[[In_contra, StepContext], Awaitable[Out_co]], /) -> Step[In_contra, Out_co]: ...
 @overload
-def step(execute: Callable[[In], Out], /) -> Step[In, Out]: ...
+def step(execute: Callable[[In_contra], Out_co], /) -> Step[In_contra, Out_co]: ...
 @overload
-def step(execute: Callable[[In, StepContext], Out], /) -> Step[In, Out]: ...
+def step(execute: Callable[[In_contra, StepContext], Out_co], /) -> Step[In_contra, Out_co]: ...
 @overload
 def step(
     *,
@@ -258,15 +269,19 @@ class StepMaker:
         self._id, self._description, self._options = id, description, options
 
     @overload
-    def __call__(self, execute: Callable[[In], Awaitable[Out]], /) -> Step[In, Out]: ...
+    def __call__(self, execute: Callable[[In_contra], Awaitable[Out_co]], /) -> Step[In_contra, Out_co]: ...
     @overload
-    def __call__(self, execute: Callable[[In, StepContext], Awaitable[Out]], /) -> Step[In, Out]: ...
+    def __call__(
+        self, execute: Callable[[In_contra, StepContext], Awaitable[Out_co]], /
+    ) -> Step[In_contra, Out_co]: ...
     @overload
-    def __call__(self, execute: Callable[[In], Out], /) -> Step[In, Out]: ...
+    def __call__(self, execute: Callable[[In_contra], Out_co], /) -> Step[In_contra, Out_co]: ...
     @overload
-    def __call__(self, execute: Callable[[In, StepContext], Out], /) -> Step[In, Out]: ...
+    def __call__(self, execute: Callable[[In_contra, StepContext], Out_co], /) -> Step[In_contra, Out_co]: ...
     def __call__(self, execute: Any, /) -> Any:
         """Make `execute` the step."""
         about = self._description or (inspect.getdoc(execute) or "").split("\n\n")[0]
-        made: Step[Any, Any] = Step(execute, id=self._id or named(execute), description=about, **self._options)
+        made: Step[Any, Any] = Step(
+            execute, id=named(execute) if self._id is None else self._id, description=about, **self._options
+        )
         return cast("Any", made)

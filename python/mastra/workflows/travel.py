@@ -33,6 +33,8 @@ def prepare_travel(
 ) -> Trip:
     """Forget the records from `step` on and write those before it as `context` and `input` say."""
     path = _path(step)
+    if not path:
+        raise InvalidInput("No step is named to travel to.")
     _check(workflow, path)
     past = {str(key): dict(value) for key, value in (context or {}).items() if isinstance(value, Mapping)}
     trip = Trip({}, {})

@@ -14,6 +14,7 @@ from mastra.errors import Conflict, MastraError, StorageUnavailable
 from mastra.types.ids import new_id
 from mastra.types.records import Delete, Expect, Order, Put
 from mastra.workflows import crashpoints
+from mastra.workflows.dispatch import Dispatch
 from mastra.workflows.tables import RUNS, WORKERS
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Worker:
         self.orphans: set[str] = set()
         # Workflows that are bound to the application without being registered there.
         self.workflows: dict[str, Any] = {}
+        self.dispatch = Dispatch(self)
         # Other things to do on every tick: schedules, queues.
         self.chores: list[Callable[[], Any]] = []
 
@@ -94,6 +96,7 @@ class Worker:
                 return
             await self.storage.open()
             await self._renew()
+            await self.dispatch.start()
             for work, name in ((self._keep_lease, "lease"), (self._look_after, "timers")):
                 self._tasks.append(loop.create_task(work(), name=f"mastra-worker-{name}"))
 
@@ -105,6 +108,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.dispatch.stop(grace_s=grace_s)
         running = [run.task for run in self.active.values() if run.task is not None]
         if running:
             _, left = await asyncio.wait(running, timeout=grace_s)
@@ -218,13 +222,13 @@ class Worker:
             return False
         return bool(process_birth(row["pid"]) != row["born"])
 
-    async def take(self, key: str, row: dict[str, Any]) -> bool:
+    async def take(self, key: str, row: dict[str, Any], *, at_once: bool = False) -> bool:
         """Carry on a run that nobody carries; False when it was not to be had."""
         workflow = self.services.workflows.get(row["workflow"]) or self.workflows.get(row["workflow"])
         if workflow is None or key in self.active:
             return False
         crashpoints.reach("in-recovery")
-        return bool(await workflow.take_over(row))
+        return bool(await workflow.take_over(row, at_once=at_once))
 
     async def _heed_notices(self) -> None:
         page = await self.storage.scan(RUNS, {"notify": self.id}, limit=_BATCH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mastra.errors import BadDefinition, InvalidInput
 from mastra.runtime.services import Services
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 In = TypeVar("In")
 Cur = TypeVar("Cur")
+Given = TypeVar("Given")
 
 
 class Workflow(Builder[In, Cur]):
     """Steps in an order. Built once, immutable after `commit()`, carried any number of times at once."""
 
+    @overload
+    def __init__(self: Workflow[Given, Given], id: str, *, input: type[Given], **options: Any) -> None: ...
+    @overload
+    def __init__(self: Workflow[Any, Any], id: str, **options: Any) -> None: ...
     def __init__(
         self,
         id: str,
@@ -34,9 +39,16 @@ class Workflow(Builder[In, Cur]):
         durable: bool = True,
         versions: Sequence[Workflow[Any, Any]] = (),
         migrate: Callable[[Migration], Any] | None = None,
+        schedule: Mapping[str, Any] | Sequence[Mapping[str, Any]] = (),
         **options: Any,
     ) -> None:
         super().__init__(id, **options)
+        # When it starts by itself: what `Schedules.create` takes without the workflow, or several, each with an `id`.
+        self.schedules = (schedule,) if isinstance(schedule, Mapping) else tuple(schedule)
+        if self.schedules:
+            from mastra.workflows.schedules import declared  # noqa: PLC0415 - cron is for those who schedule
+
+            declared(self.id, self.schedules)
         self.services = Services()
         # Without it runs stay in the process even when the application has a storage.
         self.is_durable = durable
@@ -121,9 +133,9 @@ class Workflow(Builder[In, Cur]):
         """Give a run an event; it is kept until the run takes it."""
         await self.runs.send(run_id, check_id(name, "event name"), data)
 
-    async def take_over(self, row: dict[str, Any]) -> bool:
+    async def take_over(self, row: dict[str, Any], *, at_once: bool = False) -> bool:
         """Carry on a stored run that nobody carries; for the worker."""
-        return isinstance(self.runs, StoredRuns) and await self.runs.take_over(row)
+        return isinstance(self.runs, StoredRuns) and await self.runs.take_over(row, at_once=at_once)
 
     # ------------------------------------------------------------ descriptions
 

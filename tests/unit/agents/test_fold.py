@@ -1,15 +1,16 @@
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastra import Agent, Limits, RequestContext
+from mastra import Agent, Limits, RequestContext, create_tool
 from mastra.agents.fold import fold
 from mastra.agents.processors.processor import Processor
 from mastra.agents.run import Step
 from mastra.errors import LimitReached, StreamBroken
-from mastra.providers.scripted import ScriptedModel
+from mastra.providers.scripted import Call, ScriptedModel
 from mastra.types.model import (
     Finish,
     GeneratedFile,
@@ -51,7 +52,7 @@ async def from_list(deltas) -> AsyncIterator:
 
 
 async def folded(*deltas, limits=None, processors=()):
-    heard = Heard()
+    heard: Any = Heard()
     model = ScriptedModel(["x"])
     agent = Agent("a", model=model, output_processors=list(processors))
     options = {"request_context": RequestContext()}
@@ -61,7 +62,8 @@ async def folded(*deltas, limits=None, processors=()):
     step = Step(0, model)
     try:
         await fold(from_list(deltas), step, run)
-    except Exception as error:
+    except Exception as failure:
+        error: Any = failure
         error.step = step
         raise
     return step, heard.chunks
@@ -85,14 +87,16 @@ async def test_no_letter_is_lost_however_the_text_is_cut(pieces):
 async def test_an_answer_without_its_end_is_broken_and_keeps_what_was_said():
     with pytest.raises(StreamBroken) as broken:
         await folded(TextStart("1"), TextDelta("1", "half"))
-    assert (broken.value.step.text, broken.value.step.parts[0]["text"]) == ("half", "half")
+    error: Any = broken.value
+    assert (error.step.text, error.step.parts[0]["text"]) == ("half", "half")
 
 
 async def test_an_answer_that_is_too_long_is_stopped_and_keeps_what_was_said():
     with pytest.raises(LimitReached, match="longer") as stopped:
         await folded(TextDelta("1", "abc"), TextDelta("1", "def"), END, limits=Limits(answer_chars=5))
     assert stopped.value.details["limit"] == "answer_chars"
-    assert stopped.value.step.text == "abcdef"
+    error: Any = stopped.value
+    assert error.step.text == "abcdef"
 
 
 async def test_thoughts_keep_their_signature_and_redacted_data():
@@ -147,3 +151,27 @@ async def test_an_output_processor_changes_both_what_is_heard_and_what_is_kept()
 
     step, chunks = await folded(TextStart("1"), TextDelta("1", "hi"), TextEnd("1"), END, processors=[Upper()])
     assert (step.text, chunks[1].payload["text"]) == ("HI", "HI")
+
+
+async def test_a_tool_listens_to_its_input_while_it_is_written():
+    heard = []
+
+    async def start(context):
+        heard.append(("start", context.tool_call_id))
+
+    def broken(arguments, context):
+        heard.append(("available", arguments, context.tool_name))
+        raise RuntimeError("a hook of the user")
+
+    hooks = {"on_input_start": start, "on_input_delta": lambda text, context: heard.append(text),
+             "on_input_available": broken}  # fmt: skip
+    listening = create_tool("add", description="Adds.", input={"type": "object"}, hooks=hooks, execute=lambda given: 3)
+    deaf = create_tool("deaf", description="Hears nothing.", execute=lambda given: 4)
+    model = ScriptedModel([[Call("add", {"a": 1}), Call("deaf", {})], Call("add", raw='{"a":'), "done"])
+    result = await Agent("a", model=model, tools=[listening, deaf]).generate("1?")
+    assert result.text == "done"
+    first = heard[: heard.index(("available", {"a": 1}, "add")) + 1]
+    assert first[0][0] == "start"
+    assert "".join(first[1:-1]) == '{"a":1}'
+    # What was cut off is never available.
+    assert [one[0] for one in heard if isinstance(one, tuple)] == ["start", "available", "start"]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from mastra import Agent
@@ -52,3 +54,17 @@ async def test_an_unknown_name_and_a_broken_scorer_are_logged_and_the_others_sti
     assert len(seen) == 1
     assert "'kin'" in caplog.text
     assert "scorer broken" in caplog.text
+
+
+async def test_who_scores_by_himself_is_given_what_a_scorer_is_given():
+    seen = []
+    scorer = create_scorer("s").generate_score(lambda run: seen.append((run.input, run.output)) or 1)
+    agent = Agent("a", instructions="Be kind.", model=ScriptedModel(["Hello."]), scorers=[scorer])
+    result = await agent.generate("Hi", return_scorer_data=True)
+    await agent.services.background.settle()
+    data: Any = result.scoring_data
+    assert (data["input"], data["output"]) == seen[0]
+    assert result.to_wire()["scoringData"]["input"]["systemMessages"] == ["Be kind."]
+    plain = await Agent("a", model=ScriptedModel(["Hello."])).generate("Hi")
+    assert plain.scoring_data is None
+    assert "scoringData" not in plain.to_wire()

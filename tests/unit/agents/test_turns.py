@@ -27,7 +27,7 @@ class Office:
             self.order.append("out")
             return "done"
 
-        self.memory = Memory(storage=storage or MemoryStorage(), **({} if policy is None else {"concurrency": policy}))
+        self.memory = Memory(storage=storage or MemoryStorage(), concurrency=policy)
         self.model = ScriptedModel(list(lines) or [Call("wait", {}, "c1"), "first", "second", "third"])
         self.agent = Agent("a", model=self.model, memory=self.memory, tools=[wait])
 
@@ -48,6 +48,7 @@ async def spin():
 
 
 async def test_queued_requests_answer_one_after_the_other():
+    assert Memory().concurrency == "queue", "the default"
     office = Office("queue")
     first = office.ask("one")
     await office.inside.wait()
@@ -144,3 +145,20 @@ async def test_a_sub_agent_on_its_callers_thread_speaks_in_its_turn():
     run = agent.generate("one", thread="t", resource="ada", delegation={"memory": "shared"})
     async with asyncio.timeout(5):
         assert (await run).text == "helped"
+
+
+async def test_a_tool_that_asks_its_own_agent_on_the_same_thread_does_not_wait_for_itself():
+    @tool
+    async def think() -> str:
+        """Ask again."""
+        return (await agent.generate("inner", thread="t", resource="ada")).text
+
+    @tool
+    def think_aloud() -> str:
+        """Ask again, from a thread without a loop."""
+        return agent.generate_sync("inner", thread="t", resource="ada").text
+
+    calls = [Call("think", {}, "c1"), "one", Call("think_aloud", {}, "c2"), "two", "three"]
+    agent = Agent("a", model=ScriptedModel(calls), memory=Memory(), tools=[think, think_aloud])
+    async with asyncio.timeout(5):
+        assert (await agent.generate("outer", thread="t", resource="ada")).text == "three"

@@ -33,6 +33,36 @@ def test_a_new_application_does_what_its_readme_says(tmp_path, template):
         mastra(*[part.strip("'\"") for part in re.findall(r"'[^']*'|\"[^\"]*\"|\S+", line)], cwd=tmp_path / "shop")
 
 
+@pytest.mark.slow
+def test_the_mcp_template_is_a_server_that_clients_can_ask(tmp_path):
+    mastra("create", "shop", "--template", "mcp", "--yes", cwd=tmp_path)
+    asked = """
+import asyncio, httpx
+from app import mastra
+from mastra.server.http import create_app
+
+async def main():
+    transport = httpx.ASGITransport(create_app(mastra))
+    async with mastra, httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        tools = (await client.get("/api/mcp/shop/tools")).json()["tools"]
+        print(sorted(one["name"] for one in tools))
+        made = await client.post("/api/mcp/shop/tools/opening_hours/execute", json={"data": {"day": "Sunday"}})
+        print(made.json())
+
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=tmp_path / "shop",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "['ask_assistant', 'opening_hours']" in done.stdout, done.stderr
+    assert "closed" in done.stdout
+
+
 def test_nothing_that_is_there_is_replaced(tmp_path):
     (tmp_path / "app.py").write_text("mine", encoding="utf-8")
     refused = mastra("init", "--yes", cwd=tmp_path, ok=False)

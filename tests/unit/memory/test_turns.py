@@ -1,6 +1,7 @@
 """Two requests on one thread at once."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -80,3 +81,33 @@ async def test_a_copy_of_a_thread_that_nobody_wrote_to_yet_is_a_new_one(threads)
     async with turns.turn("t"), turns.turn("t") as other:
         assert other.forked
         assert other.thread_id != "t"
+
+
+async def test_taking_a_free_thread_is_one_write(threads, monkeypatch):
+    reads = []
+    get = threads.storage.get
+
+    async def counted(table, key):
+        reads.append(key)
+        return await get(table, key)
+
+    monkeypatch.setattr(threads.storage, "get", counted)
+    async with Turns(threads, SYSTEM_CLOCK).turn("t"):
+        assert reads == []
+
+
+def test_requests_of_two_event_loops_wait_for_each_other(threads):
+    turns = Turns(threads, SYSTEM_CLOCK)
+    seen = []
+
+    async def request(number):
+        async with turns.turn("t"):
+            seen.append(("in", number))
+            await asyncio.sleep(0.02)
+            seen.append(("out", number))
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(asyncio.run, request(number)) for number in range(3)]:
+            done.result()
+    assert [word for word, _ in seen] == ["in", "out"] * 3
+    assert [seen[at][1] == seen[at + 1][1] for at in (0, 2, 4)] == [True] * 3

@@ -12,6 +12,7 @@ from mastra.memory.options import WorkingMemory
 from mastra.memory.tables import WORKING_MEMORY
 from mastra.memory.working import WorkingPages, merged
 from mastra.runtime.clock import SYSTEM_CLOCK
+from mastra.storage.memory import MemoryStorage
 
 
 class Profile(BaseModel):
@@ -50,6 +51,28 @@ async def test_pages_that_are_too_long_or_do_not_fit_the_schema_change_nothing(s
     with pytest.raises(InvalidInput):
         await one.merge("t", "u", {"counts": {"a": "many"}})
     assert await one.read("t", "u") == '{"name": "Ada"}'
+
+
+class SlowStorage(MemoryStorage):
+    """Others get their turn between reading and writing, as with a server."""
+
+    async def get(self, table, key):
+        row = await super().get(table, key)
+        await asyncio.sleep(0)
+        return row
+
+
+async def test_a_merge_beside_a_replacement_does_not_bring_the_old_page_back():
+    storage = SlowStorage()
+    one = pages(storage, schema=Profile)
+    await one.write("t", "u", '{"counts": {"old": 1}}')
+    for first, second in ((0, 1), (1, 0)):
+        work = [one.write("t", "u", '{"name": "Ada"}'), one.merge("t", "u", {"counts": {"new": 2}})]
+        await asyncio.gather(work[first], work[second])
+        page = Profile.model_validate_json(await one.read("t", "u"))
+        assert "old" not in page.counts or page.name is None, "one of them came last; they never mix"
+    row = await storage.get(WORKING_MEMORY, "resource/u")
+    assert row["rev"] == 5, "every change counts"
 
 
 async def test_merges_of_many_writers_are_all_kept(storage):

@@ -1,13 +1,18 @@
 """The counters of the core return to their start, limits are found, and pressure rings once."""
 
+import gc
+import random
 import threading
 
+import numpy as np
 import pytest
 
 from mastra.errors import NativeInvalidArgument
+from mastra.native.cache import Cache
 from mastra.native.index import VectorIndex
 from mastra.native.memory import MemoryMonitor, memory_counts, memory_limits, process_memory, reset_memory_peaks
 from mastra.native.pool import ObjectPool
+from mastra.native.text import Bm25Index
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 
@@ -29,6 +34,46 @@ def system(tmp_path):
         return str(tmp_path)
 
     return write
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_a_hundred_thousand_mixed_operations_bring_every_counter_back():
+    """Leaks are visible as numbers: what is live at the end is what was live at the start."""
+    gc.collect()
+    start = {name: counts["live"] for name, counts in memory_counts().items()}
+    chance, rows = random.Random(5), np.random.default_rng(5).normal(size=(64, 16)).astype("f4")
+
+    def parts():
+        return VectorIndex(16), Cache(max_entries=200), ObjectPool(bytearray, capacity=32), Bm25Index()
+
+    index, cache, pool, words = parts()
+    for turn in range(100_000):
+        number = chance.randrange(500)
+        match chance.randrange(8):
+            case 0:
+                index.add(rows[number % 64], ids=[number], upsert=True)
+            case 1:
+                index.remove([number], missing_ok=True)
+            case 2:
+                assert len(index.search(rows[number % 64], k=3)[0]) <= 3
+            case 3:
+                cache.set(str(number), bytes(number))
+            case 4:
+                cache.get(str(number))
+            case 5:
+                pool.release(pool.acquire())
+            case 6:
+                words.add(str(number), f"text {number} of {turn % 97}")
+            case _:
+                words.search(f"text {number}")
+        if turn % 20_000 == 19_999:
+            assert sum(counts["live"] for counts in memory_counts().values()) > sum(start.values())
+            del index, cache, pool, words
+            index, cache, pool, words = parts()
+    del index, cache, pool, words
+    gc.collect()
+    assert {name: counts["live"] for name, counts in memory_counts().items()} == start
 
 
 def test_every_category_is_counted_and_a_closed_part_gives_its_bytes_back():
@@ -68,10 +113,15 @@ def test_an_index_counts_its_rows_and_gives_every_byte_back(storage, tmp_path):
 
 
 def test_the_process_is_as_large_as_it_says():
-    memory = process_memory(with_proportional=True)
-    assert 5 * MB < memory["proportional"] <= memory["resident"] + MB
-    assert memory["resident"] <= memory["peak_resident"]
-    assert memory_limits()["physical"] > memory["resident"]
+    memory, physical = process_memory(with_proportional=True), memory_limits()["physical"]
+    proportional, resident, peak = (memory[name] for name in ("proportional", "resident", "peak_resident"))
+    assert proportional is not None
+    assert resident is not None
+    assert peak is not None
+    assert physical is not None
+    assert 5 * MB < proportional <= resident + MB
+    assert resident <= peak
+    assert physical > resident
 
 
 def test_process_numbers_are_read_from_the_system(system):

@@ -139,6 +139,19 @@ def test_a_line_over_its_limit_is_refused_before_it_ends(face):
         parser.feed(b"6789")
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("size", range(6, 13))
+def test_a_line_is_measured_the_same_however_it_arrives(face, mark, size):
+    line, seen = mark + b"data: " + b"x" * size + b"\n\n", set()
+    for step in (1, 3, len(line)):
+        parser = face("sse").SseParser(max_line_bytes=16)
+        try:
+            seen.add(str(events_of(parser, *(line[at : at + step] for at in range(0, len(line), step)))))
+        except NativeLimit as error:
+            seen.add(str(error))
+    assert len(seen) == 1
+
+
 def test_an_event_over_its_limit_is_refused(face):
     parser = face("sse").SseParser(max_event_bytes=5)
     assert parser.feed("data: ü\ndata: ab\n\n".encode())[0].data == "ü\nab"
@@ -159,7 +172,7 @@ def test_every_kind_of_bytes_can_be_fed(face, wrap):
 
 def test_text_is_refused_because_only_bytes_can_be_cut_anywhere():
     with pytest.raises(TypeError):
-        SseParser().feed("data: 1\n\n")
+        SseParser().feed("data: 1\n\n")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_workflow_records_are_cut_at_each_separator_from_any_chunking(face):
@@ -173,6 +186,16 @@ def test_workflow_records_are_cut_at_each_separator_from_any_chunking(face):
     ]
     for at in range(len(raw) + 1):
         assert events_of(make(), raw[:at], raw[at:]) == whole
+
+
+def test_lines_of_json_are_cut_from_any_chunking(face):
+    raw = (STREAMS / "ollama.ndjson").read_bytes()
+    make = face("sse").NdjsonParser
+    whole = make().feed(raw)
+    assert [json.loads(line)["done"] for line in whole] == [False, False, False, True]
+    for at in range(len(raw) + 1):
+        assert events_of(make(), raw[:at], raw[at:]) == whole
+    assert events_of(make(), *(raw[at : at + 1] for at in range(len(raw)))) == whole
 
 
 def test_ndjson_takes_crlf_skips_blank_lines_and_returns_the_last_line_on_close(face):

@@ -30,6 +30,10 @@ WEATHER = ToolSpec(
     strict=True,
 )
 SEARCH = ToolSpec("a_search", "Search.", {"type": "object", "properties": {"q": {"type": "string"}}})
+# Everybody's thought at once: each provider sees its own signature in it.
+THOUGHT_BY: dict[str, dict[str, Any]] = {
+    "openai": {"itemId": "rs_1"}, "anthropic": {}, "google": {}, "amazon-bedrock": {},
+}  # fmt: skip
 SHAPE = {
     "type": "object",
     "properties": {"answer": {"type": "string"}, "score": {"type": "number"}},
@@ -45,7 +49,7 @@ def rich_request(**more: Any) -> ModelRequest:
             UserMessage((TextPart("What is this?"), FilePart(PIXEL, "image/png"))),
             AssistantMessage(
                 (
-                    ReasoningPart("Let me look.", "c2lnbmF0dXJl", provider_options={"openai": {"itemId": "rs_1"}}),
+                    ReasoningPart("Let me look.", "c2lnbmF0dXJl", provider_options=THOUGHT_BY),
                     TextPart("I look."),
                     ToolCallPart("call_1", "get_weather", {"city": "Oslo"}),
                     ToolCallPart("call_2", "a_search", {"q": "x"}),

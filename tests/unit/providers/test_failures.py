@@ -136,6 +136,9 @@ def test_any_shape_of_body_is_borne(payload):
         ({"retry-after": "1h2m3.5s"}, 3723.5),
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "450ms"}, 0.45),
         ({"x-ratelimit-remaining-tokens": "5", "x-ratelimit-reset-tokens": "450ms"}, None),
+        ({"x-ms-retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"anthropic-ratelimit-tokens-reset": "2126-01-01T00:00:00Z"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "nan"}, None),
@@ -150,8 +153,43 @@ def test_every_way_to_ask_for_patience_is_understood(headers, seconds):
 def test_a_moment_is_understood_in_three_forms():
     moment = datetime.now(UTC) + timedelta(seconds=100)
     for text in (format_datetime(moment, usegmt=True), moment.isoformat(), str(moment.timestamp())):
-        assert 95 < retry_after({"retry-after": text}) <= 100
+        assert 95 < (retry_after({"retry-after": text}) or 0) <= 100
     assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Rate limit reached for gpt-5 on tokens per min (TPM): Please try again in 11.054s. Visit ...", 11.054),
+        ("Please try again in 6m0s.", 360),
+        ("Please try again in 1m30.5s.", 90.5),
+        ("Please try again in 20ms.", 0.02),
+        ("Quota exceeded. Please retry in 34.07s.", 34.07),
+        ("Please retry after 30 seconds.", 30),
+        ("Please retry after 2 minutes.", 120),
+        ("Please try again in a while.", None),
+        ("Try again.", None),
+    ],
+)
+def test_a_wait_that_is_said_in_words_is_understood(message, seconds):
+    assert retry_after({}, {"error": {"message": message}}) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_a_minutes_quota_is_no_empty_account():
+    message = "You exceeded your current quota, please check your plan and billing details."
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}]
+    body = {"error": {"code": 429, "message": message, "status": "RESOURCE_EXHAUSTED", "details": details}}
+    error = error_of_response(429, {}, json.dumps(body).encode(), provider="google", model="m")
+    assert isinstance(error, RateLimited)
+    assert (error.retryable, error.retry_after) == (True, 34)
+    body = {"error": {"message": message, "type": "insufficient_quota", "code": "insufficient_quota"}}
+    error = error_of_response(429, {"retry-after": "1"}, json.dumps(body).encode(), provider="openai", model="m")
+    assert (type(error), error.retryable) == (RateLimited, False)
+
+
+def test_a_proxy_that_wants_a_password_is_no_fault_of_the_request():
+    error = error_of_response(407, {}, b"", provider="acme", model="m")
+    assert (type(error), error.retryable) == (ModelUnavailable, False)
 
 
 def test_google_asks_in_the_body():

@@ -43,11 +43,23 @@ def test_the_conversation_in_googles_words():
     asked, said, results = (content["parts"] for content in body["contents"])
     assert asked[1]["inlineData"] == {"mimeType": "image/png", "data": base64.b64encode(PIXEL).decode()}
     assert said[0] == {"text": "Let me look.", "thought": True, "thoughtSignature": "c2lnbmF0dXJl"}
-    assert said[2] == {"functionCall": {"name": "get_weather", "args": {"city": "Oslo"}}}
+    call = {"functionCall": {"name": "get_weather", "args": {"city": "Oslo"}}}
+    assert said[2] == {**call, "thoughtSignature": "skip_thought_signature_validator"}
+    assert "thoughtSignature" not in said[3]
     assert results[0] == {"functionResponse": {"name": "get_weather", "response": {"temperature": 21}}}
     assert results[1] == {"functionResponse": {"name": "a_search", "response": {"error": "it failed"}}}
     assert results[2] == {"text": "And now?"}
     assert body["generationConfig"]["maxOutputTokens"] == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("gemini-2.5-pro", False), ("models/gemini-2.0-flash", False), ("gemma-3-27b-it", False),
+     ("gemini-3.8-flash", True), ("gemini-4-argon", True), ("gemini-flash-latest", True)],
+)  # fmt: skip
+def test_only_newer_models_are_told_that_a_call_is_not_theirs(name, told):
+    body, _ = body_of(model(name), rich_request())
+    assert ("skip_thought_signature_validator" in str(body)) == told
 
 
 def test_the_key_is_in_a_header_and_never_in_the_path():

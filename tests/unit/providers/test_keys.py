@@ -4,45 +4,89 @@ from __future__ import annotations
 
 import base64
 import pickle
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastra.errors import BadSetting, MissingKey
+from mastra.errors import BadDefinition, BadSetting, MissingKey
 from mastra.providers.keys import MASK, KeyReader, Secret, redact
+from mastra.settings import LiveSettings
+
+
+async def shown(reader: KeyReader) -> str | None:
+    key = await reader.read()
+    return None if key is None else key.reveal()
 
 
 async def test_a_text_is_the_key():
-    assert (await KeyReader("abc").read()).reveal() == "abc"
+    assert await shown(KeyReader("abc")) == "abc"
 
 
 async def test_a_key_comes_from_the_first_variable_that_is_set_and_is_read_anew(monkeypatch):
     reader = KeyReader(None, env=("FIRST_KEY", "SECOND_KEY"), provider="acme")
     monkeypatch.setenv("SECOND_KEY", "two")
-    assert (await reader.read()).reveal() == "two"
+    assert await shown(reader) == "two"
     monkeypatch.setenv("FIRST_KEY", "one")
-    assert (await reader.read()).reveal() == "one"
+    assert await shown(reader) == "one"
 
 
 async def test_a_key_comes_from_a_named_variable_or_a_file_that_may_change(monkeypatch, tmp_path):
     monkeypatch.setenv("MY_PLACE", "from-env")
-    assert (await KeyReader("env:MY_PLACE").read()).reveal() == "from-env"
+    assert await shown(KeyReader("env:MY_PLACE")) == "from-env"
     path = tmp_path / "key"
     path.write_text("first\n")
     reader = KeyReader(f"file:{path}")
-    assert (await reader.read()).reveal() == "first"
+    assert await shown(reader) == "first"
     path.write_text("second\n")
-    assert (await reader.read()).reveal() == "second"
+    assert await shown(reader) == "second"
 
 
 async def test_a_key_comes_from_a_function_now_or_later():
     async def later():
         return "later"
 
-    assert (await KeyReader(lambda: "now").read()).reveal() == "now"
-    assert (await KeyReader(later).read()).reveal() == "later"
+    assert await shown(KeyReader(lambda: "now")) == "now"
+    assert await shown(KeyReader(later)) == "later"
+
+
+async def test_a_key_comes_from_the_settings_and_follows_them(tmp_path):
+    file = tmp_path / "mastra.toml"
+    file.write_text('[server]\ntoken = "first-token-0123"\n')
+    live = LiveSettings(file, dotenv=None, environ={})
+    fixed, following = KeyReader(live.current.server.token), KeyReader(lambda: live.current.server.token)
+
+    async def later():
+        return live.current.server.token
+
+    file.write_text('[server]\ntoken = "second-token-0123"\n')
+    assert live.reload()
+    assert await shown(fixed) == "first-token-0123"
+    assert await shown(following) == "second-token-0123"
+    assert await shown(KeyReader(later)) == "second-token-0123"
+    assert "token-0123" not in f"{fixed!r} {following!r}"
+
+
+async def test_a_key_function_that_fails_or_returns_nonsense_is_named_without_its_words():
+    def fail():
+        raise LookupError("canary-vault-token")
+
+    async def fail_later():
+        raise LookupError("canary-vault-token")
+
+    for source in (fail, fail_later):
+        with pytest.raises(MissingKey, match="LookupError") as caught:
+            await KeyReader(source, provider="acme").read()
+        assert "canary" not in str(caught.value)
+        assert isinstance(caught.value.__cause__, LookupError)
+    with pytest.raises(BadSetting, match="returns a int"):
+        await KeyReader(cast("Any", lambda: 5), provider="acme").read()
+    with pytest.raises(BadDefinition, match="api_key of 'acme' is a int"):
+        KeyReader(cast("Any", 5), provider="acme")
+    with pytest.raises(MissingKey, match="There is no API key"):
+        await KeyReader(cast("Any", lambda: None), provider="acme").read()
 
 
 async def test_a_missing_key_names_the_places(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,4 +124,9 @@ def test_a_bad_text_script_is_refused_at_once(script):
 
 async def test_what_is_no_line_is_refused():
     with pytest.raises(BadDefinition, match="no line of a script"):
-        await run(ScriptedModel([42]))
+        await run(ScriptedModel(cast("Any", [42])))
+
+
+async def test_a_line_break_inside_an_answer_is_escaped():
+    model = ScriptedModel.from_text(r"one\ntwo \| three \\n | next")
+    assert text_of(await run(model, ask())) == "one\ntwo | three \\n"

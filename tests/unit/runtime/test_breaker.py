@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from mastra.errors import BadDefinition, BadModelRequest, ModelUnavailable, RateLimited
@@ -60,3 +62,16 @@ async def test_a_try_that_was_given_up_leaves_the_next_one_free():
 def test_an_impossible_breaker_is_refused():
     with pytest.raises(BadDefinition):
         CircuitBreaker(failures=0)
+
+
+def test_what_happens_to_the_circuit_is_logged_once(caplog):
+    clock = HandClock()
+    breaker = CircuitBreaker("acme/m", failures=2, clock=clock)
+    with caplog.at_level(logging.INFO, "mastra.models"):
+        for _ in range(4):
+            breaker.failed(ModelUnavailable("down: sk-canary"))
+        breaker.succeeded()
+        breaker.succeeded()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "acme/m failed 2 times in a row (model-unavailable)" in caplog.text
+    assert "canary" not in caplog.text

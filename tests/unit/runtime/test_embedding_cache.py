@@ -67,3 +67,20 @@ async def test_an_entry_that_is_none_of_ours_is_made_anew():
     assert len(inner.asked) == 4
     assert model.dimension == 16
     await model.close()
+
+
+async def test_a_length_that_is_learned_later_changes_no_name():
+    class Learning(Counting):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dimension = None  # type: ignore[assignment]  # as embedders that are told by the first answer
+
+        async def embed(self, texts, *, purpose="document"):
+            self.dimension = 16
+            return await super().embed(texts)
+
+    inner, shelf = Learning(), Shelf()
+    model = CachedEmbedder(inner, shelf)
+    await model.embed(["a"])
+    await model.embed(["a"])
+    assert inner.asked == [["a"]]

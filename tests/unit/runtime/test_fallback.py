@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.runtime.asking import ask, text_of
+from tests.unit.runtime.small_requests import ask, text_of
 
 from mastra.errors import BadDefinition, ContentRefused, MissingKey, ModelTimeout, ModelUnavailable, StreamBroken
+from mastra.runtime.breaker import CircuitBreaker
 from mastra.runtime.fallback import Alternative, FallbackModel
 from mastra.runtime.models import resolve_model
-from mastra.testing import Answer, ScriptedModel
+from mastra.runtime.resilience import Resilience, ResilientModel
+from mastra.runtime.retries import RetryBudget, RetryPolicy
+from mastra.testing import Answer, HandClock, ScriptedModel
+from mastra.types.model import ModelProfile, OutputSpec, ToolSpec
 
 
 async def test_the_next_one_is_asked_and_told_what_happened():
@@ -63,3 +67,53 @@ async def test_a_list_is_a_chain():
 def test_a_chain_of_nothing_is_refused():
     with pytest.raises(BadDefinition):
         FallbackModel([])
+
+
+TOOL = ToolSpec("look", "Look.", {"type": "object", "properties": {}})
+
+
+@pytest.mark.parametrize(
+    ("asked", "profile", "tools", "wanted"),
+    [
+        ("native", ModelProfile(), (), "native"),
+        ("native", ModelProfile(native_output=False), (), "tool"),
+        ("native", ModelProfile(native_output=False, tools=False), (), "prompted"),
+        ("native", ModelProfile(output_with_tools=False), (TOOL,), "prompted"),
+        ("tool", ModelProfile(native_output=False), (TOOL,), "tool"),
+        ("tool", ModelProfile(tools=False), (), "native"),
+        ("prompted", ModelProfile(), (), "prompted"),
+    ],
+)
+async def test_each_model_is_asked_for_the_shape_in_its_own_way(asked, profile, tools, wanted):
+    second = ScriptedModel("{}", profile=profile)
+    chain = FallbackModel([ScriptedModel(ModelUnavailable("down")), second])
+    output = OutputSpec({"type": "object"}, mode=asked)
+    assert text_of([delta async for delta in chain.stream(ask(output=output, tools=tools))]) == "{}"
+    sent = second.requests[0].output
+    assert sent is not None
+    assert sent.mode == wanted
+
+
+async def test_a_chain_in_a_storm_costs_each_provider_little_more_than_the_calls():
+    asked = [0, 0, 0]
+
+    def down(at):
+        def refuse(request):
+            asked[at] += 1
+            return ModelUnavailable("down", status=503)
+
+        return refuse
+
+    def resilience():
+        # No breaker opens here: it is the budget alone that holds.
+        breaker = CircuitBreaker("never", failures=10_000)
+        policy, clock = RetryPolicy(max_attempts=5), HandClock(jump=True)
+        return Resilience(clock=clock, policy=policy, budget=RetryBudget(share=0.1, reserve=10), breaker=breaker)
+
+    models = [ScriptedModel([down(at)] * 2000) for at in range(3)]
+    chain = FallbackModel([ResilientModel(model, resilience()) for model in models])
+    for _ in range(500):
+        with pytest.raises(ModelUnavailable):
+            await anext(chain.stream(ask()))
+    # A call each, a tenth of retries, and the reserve.
+    assert all(500 <= count <= 500 + 50 + 10 for count in asked), asked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from mastra.errors import BadDefinition, UnknownAdapter
@@ -42,6 +44,24 @@ def test_an_endpoint_with_an_unknown_field_or_no_id_is_refused():
         resolve_model({"url": "http://x"})
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"id": 5}, "id of a model endpoint is a text"),
+        ({"id": "a/b", "url": 5}, "url of a model endpoint is a text"),
+        ({"id": "a/b", "url": "acme.example"}, "must begin with http"),
+        ({"id": "a/b", "url": "http://x", "headers": {"a": 1}}, "headers"),
+        ({"id": "a/b", "url": "http://x", "headers": "a: b"}, "headers"),
+        ({"id": "a/b", "url": "http://x", "api_key": 5}, "api_key of 'a' is a int"),
+        ([{"model": "scripted/x", "max_retries": "many"}], "max_retries"),
+        ([{"model": "scripted/x", "max_retries": -1}], "max_retries"),
+    ],
+)
+def test_what_stands_in_an_endpoint_is_checked_at_the_door(spec, told):
+    with pytest.raises(BadDefinition, match=told):
+        resolve_model(spec)
+
+
 def test_another_object_is_refused():
     with pytest.raises(BadDefinition, match="A int is no model"):
-        resolve_model(3)
+        resolve_model(cast("Any", 3))

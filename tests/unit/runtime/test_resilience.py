@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.unit.runtime.asking import ask, text_of
+from tests.unit.runtime.small_requests import ask, text_of
 
 from mastra.errors import AuthFailed, ModelUnavailable, RateLimited, StreamBroken
 from mastra.runtime.breaker import CircuitBreaker
@@ -77,6 +77,15 @@ async def test_a_breaker_that_is_open_asks_nobody():
     assert inner.used == used == 2
 
 
+async def test_a_breaker_that_opens_between_attempts_shows_why():
+    breaker = CircuitBreaker("acme", failures=1)
+    model, inner, _ = made(ModelUnavailable("the reason"), "never", breaker=breaker)
+    with pytest.raises(ModelUnavailable, match="left alone") as caught:
+        await anext(model.stream(ask()))
+    assert str(caught.value.__cause__).startswith("the reason")
+    assert inner.used == 1
+
+
 async def test_a_throttle_is_left_whatever_happens():
     throttle = Throttle(max_concurrent=1)
     model, _, _ = made("one two three", AuthFailed("no"), "four", throttle=throttle)
@@ -127,7 +136,9 @@ async def test_it_looks_like_the_model_inside():
     model, inner, _ = made("x")
     assert (model.provider, model.model_id, model.profile) == (inner.provider, inner.model_id, inner.profile)
     assert resilient(model) is model
-    assert resilient(inner).inner is inner
+    made_of = resilient(inner)
+    assert isinstance(made_of, ResilientModel)
+    assert made_of.inner is inner
     deltas = [delta async for delta in model.stream(ask())]
     assert isinstance(deltas[-1], Finish)
     await model.close()
@@ -141,3 +152,20 @@ def test_the_cost_of_a_request_is_estimated():
     )
     request = ModelRequest(messages=messages, settings=ModelSettings(max_output_tokens=10))
     assert estimate_tokens(request) == 40
+
+
+async def test_a_try_that_never_got_its_turn_leaves_the_next_one_free():
+    clock = HandClock(jump=True)
+    breaker = CircuitBreaker("acme", failures=1, open_s=30, clock=clock)
+    throttle = Throttle(max_concurrent=1, clock=clock)
+    model, _, _ = made(ModelUnavailable("down"), "back", breaker=breaker, throttle=throttle)
+    with pytest.raises(ModelUnavailable):
+        await anext(model.stream(ask(settings=ModelSettings(max_retries=0))))
+    await clock.sleep(31)
+    await throttle.enter()
+    assert breaker.state == "half-open"
+    with pytest.raises(RateLimited, match="queue"):
+        await anext(model.stream(ask(deadline=clock.monotonic())))
+    throttle.leave()
+    assert text_of([delta async for delta in model.stream(ask())]) == "back"
+    assert breaker.state == "closed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.runtime.asking import ask, text_of
+from tests.unit.runtime.small_requests import ask, text_of
 from tests.unit.runtime.test_embedding_cache import Shelf
 
 from mastra.errors import StreamBroken

@@ -1,11 +1,16 @@
 """Opening SQLite files: versions, layouts, damage."""
 
+from pathlib import Path
+
 import apsw
 import pytest
 
-from mastra.errors import BadSetting, SchemaTooNew, StorageCorrupt, StorageFull, StorageUnavailable
+from mastra.errors import BadSetting, SchemaTooNew, StorageCorrupt, StorageError, StorageFull, StorageUnavailable
 from mastra.storage.sqlite import SqliteStorage
-from mastra.storage.sqlite_file import APPLICATION_ID, SCHEMA_VERSION, check_version, translate
+from mastra.storage.sqlite_file import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, check_version, translate
+from mastra.types.records import Order, Put, Table
+
+LAYOUTS = Path(__file__).parent / "layouts"
 
 
 def test_an_sqlite_that_can_lose_data_is_refused():
@@ -63,3 +68,56 @@ def test_errors_get_our_words():
     assert isinstance(translate(apsw.NotADBError("x"), "a.db"), StorageCorrupt)
     assert isinstance(translate(apsw.IOError("x"), "a.db"), StorageUnavailable)
     assert translate(apsw.BusyError("x"), "a.db").retryable
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS.glob("sqlite-*.sql")), ids=lambda path: path.stem)
+async def test_a_database_of_every_released_layout_is_brought_forward(tmp_path, layout):
+    path = tmp_path / "old.db"
+    old = apsw.Connection(str(path))
+    old.execute(layout.read_text(encoding="utf-8"))
+    old.close()
+    storage = SqliteStorage(path)
+    events, acme = Table("events", ("status", "status+at")), Table("events", ("status", "status+at"), "acme")
+    page = await storage.scan(events, {"status": "new"}, order=Order("at", descending=True))
+    assert [record.key for record in page.records] == ["e3", "e1"]
+    assert await storage.get(events, "e0") == {"status": "done", "at": 0, "text": "Grüße 🌍"}
+    assert await storage.count(acme) == 1
+    newer = Table("events", ("status", "status+at", "text"))
+    await storage.write([Put(newer, "e4", {"status": "new", "at": 4, "text": "a"})])
+    assert await storage.count(newer, {"text": "Grüße 🌍"}) == 4
+    await storage.integrity_check()
+    await storage.close()
+    reopened = apsw.Connection(str(path))
+    assert reopened.pragma("user_version") == SCHEMA_VERSION
+    reopened.close()
+
+
+def test_every_layout_is_kept():
+    kept = {int(path.stem.partition("-")[2]) for path in LAYOUTS.glob("sqlite-*.sql")}
+    assert kept == set(MIGRATIONS) == set(range(1, SCHEMA_VERSION + 1))
+
+
+async def test_a_layout_is_looked_at_without_a_trace(tmp_path):
+    path = tmp_path / "new.db"
+    assert await SqliteStorage(path).layout() == (0, SCHEMA_VERSION)
+    assert not path.exists()
+    storage = SqliteStorage(path)
+    await storage.open()
+    await storage.close()
+    before = path.read_bytes()
+    assert await SqliteStorage(path).layout() == (SCHEMA_VERSION, SCHEMA_VERSION)
+    assert path.read_bytes() == before
+    connection = apsw.Connection(str(path))
+    connection.pragma("user_version", SCHEMA_VERSION + 1)
+    connection.close()
+    with pytest.raises(SchemaTooNew):
+        await SqliteStorage(path).layout()
+    theirs = tmp_path / "theirs.db"
+    connection = apsw.Connection(str(theirs))
+    connection.execute("CREATE TABLE t(x)")
+    connection.close()
+    with pytest.raises(StorageCorrupt):
+        await SqliteStorage(theirs).layout()
+    (tmp_path / "junk.db").write_bytes(b"junk" * 1000)
+    with pytest.raises(StorageError):
+        await SqliteStorage(tmp_path / "junk.db").layout()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.runtime.asking import ask, text_of
+from tests.unit.runtime.small_requests import ask, text_of
 
 from mastra.testing import Answer, Call, ScriptedModel, function_model
 from mastra.types.model import ModelProfile

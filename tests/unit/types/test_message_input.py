@@ -4,7 +4,7 @@ from mastra.errors import InvalidInput
 from mastra.types.message_input import read_messages
 from mastra.types.message_prompt import to_prompt
 from mastra.types.messages import Message
-from mastra.types.prompt import TextPart, UserMessage
+from mastra.types.prompt import AssistantMessage, ReasoningPart, TextPart, ToolCallPart, UserMessage
 
 CALL = {"state": "result", "toolCallId": "c", "toolName": "t", "args": {"a": 1}, "result": 2}
 SAME = {
@@ -67,3 +67,31 @@ def test_what_is_stored_comes_back_unchanged():
 def test_a_wrong_message_is_refused(given):
     with pytest.raises(InvalidInput):
         read_messages(given)
+
+
+SEALED = {"anthropic": {"signature": "sig"}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"role": "assistant", "content": [
+            {"type": "reasoning", "text": "Hm.", "signature": "sig", "providerOptions": {**SEALED, "mastra": {"a": 1}}},
+            {"type": "tool-call", "toolCallId": "c", "toolName": "t", "input": {}, "providerOptions": SEALED}]},
+        {"role": "assistant", "parts": [
+            {"type": "reasoning", "text": "Hm.", "providerMetadata": SEALED},
+            {"type": "tool-t", "toolCallId": "c", "state": "input-available", "input": {},
+             "callProviderMetadata": SEALED}]},
+        AssistantMessage((ReasoningPart("Hm.", "sig", None, SEALED), ToolCallPart("c", "t", {}, False, SEALED))),
+    ],
+    ids=["model message", "UI message", "prompt message"],
+)  # fmt: skip
+def test_what_a_provider_wants_back_is_kept(given):
+    said = to_prompt(read_messages(given))[0].parts
+    assert [part.provider_options for part in said] == [SEALED, SEALED]
+    assert said[0].text == "Hm."
+
+
+def test_a_hidden_thought_stays_hidden():
+    said = to_prompt(read_messages(AssistantMessage((ReasoningPart("", None, "sealed", SEALED), TextPart("Hi")))))
+    assert said[0].parts[0] == ReasoningPart("", None, "sealed", SEALED)

@@ -114,6 +114,13 @@ def test_a_type_without_a_schema_is_refused_with_a_hint():
         Schema.of(Strange)
 
 
+@pytest.mark.parametrize("spec", ["int", "print('run')", ["int"], 5, True])
+def test_a_value_is_no_schema_and_a_text_is_never_run(spec, capsys):
+    with pytest.raises(BadDefinition, match="is no schema"):
+        Schema.of(spec)
+    assert capsys.readouterr().out == ""
+
+
 def test_to_json_writes_what_tools_return():
     assert to_json({"p": Point(1), "s": (1, 2), "d": date(2026, 1, 2), 3: {"k"}}) == {
         "p": {"x": 1, "y": 0.5},

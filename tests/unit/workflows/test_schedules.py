@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mastra import Workflow, step
-from mastra.errors import InvalidInput, NotFound
+from mastra import Mastra, Workflow, step
+from mastra.errors import InvalidInput, MastraError, NotFound
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
 from mastra.workflows.schedules import Schedules
@@ -138,3 +138,58 @@ async def test_what_is_no_schedule_is_refused(office, spec):
         await office[0][0].create(spec)
     with pytest.raises(NotFound):
         await office[0][0].get("nobody")
+
+
+def nightly(schedule):
+    return Workflow("nightly", schedule=schedule).then(lambda value: value).commit()
+
+
+async def test_schedules_of_a_definition_are_added_changed_and_removed_when_an_application_opens(tmp_path):
+    url = f"sqlite:///{tmp_path}/app.db"
+
+    async def opened(schedule):
+        async with Mastra(workflows=[nightly(schedule)], storage=url) as mastra:
+            schedules = Schedules(mastra.services)
+            return {one["id"]: one for one in await schedules.list_schedules(workflow_id="nightly")}
+
+    first = await opened({"cron": "0 7 * * *", "timezone": "Europe/Oslo", "inputData": {"n": 1}})
+    assert first["wf_nightly"]["cron"] == "0 7 * * *"
+    assert await opened({"cron": "0 7 * * *", "timezone": "Europe/Oslo", "inputData": {"n": 1}}) == first
+    changed = await opened({"every": 60})
+    assert (changed["wf_nightly"]["every"], changed["wf_nightly"]["createdAt"]) == (
+        60,
+        first["wf_nightly"]["createdAt"],
+    )
+    assert "cron" not in changed["wf_nightly"]
+    assert set(await opened([{"id": "a", "every": 5}, {"id": "b", "every": 9}])) == {"wf_nightly_a", "wf_nightly_b"}
+    assert await opened(()) == {}
+
+
+async def test_what_is_scheduled_fires_as_soon_as_an_application_is_open(tmp_path):
+    url = f"sqlite:///{tmp_path}/app.db"
+    flow = nightly(())
+    async with Mastra(workflows=[flow], storage=url) as mastra:
+        moment = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
+        made = await Schedules(mastra.services).create({"workflowId": "nightly", "at": moment, "inputData": {"n": 1}})
+    await asyncio.sleep(0.4)
+    again = nightly(())
+    async with Mastra(workflows=[again], storage=url):
+        async with asyncio.timeout(5):
+            while await again.count_runs("success") == 0:  # noqa: ASYNC110 - another task does it
+                await asyncio.sleep(0.02)
+    assert made["id"].startswith("schedule_")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"cron": "x"},
+        {"every": 5, "agentId": "a"},
+        [{"every": 5}, {"every": 6}],
+        [{"id": "a", "every": 5}, {"id": "a", "every": 6}],
+        {"id": "a/b c", "every": 5},
+    ],
+)
+def test_a_definition_with_an_impossible_schedule_is_refused_where_it_is_written(schedule):
+    with pytest.raises(MastraError):
+        Workflow("nightly", schedule=schedule)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from mastra.agents.calls import digest
+from mastra.agents.digests import digest
 from mastra.agents.processors.processor import Processor, ProcessorContext
 from mastra.errors import BadDefinition, ModelError, StreamBroken
 from mastra.types.prompt import (
@@ -281,10 +281,10 @@ class ResponseCache(Processor):
         context.state["key"] = key
         entry = self._entries.get(key)
         if entry is not None and entry[0] > time.monotonic():
-            from mastra.agents.plan import Candidate  # noqa: PLC0415 - the plan imports nothing of processors
             from mastra.agents.processors.canned import CannedModel  # noqa: PLC0415 - only for hits
 
-            run.plan = run.plan._replace(models=(Candidate(CannedModel(run.plan.model, entry[1])),))
+            first = run.plan.models[0]
+            run.plan = run.plan._replace(models=(first._replace(model=CannedModel(first.model, entry[1])),))
             context.state["hit"] = True
 
     async def process_output_step(self, step: Step, context: ProcessorContext) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from mastra.agents.processors.processor import Processor, ProcessorContext
 from mastra.errors import BadDefinition, MastraError
+from mastra.runtime.asking import ask_for
 from mastra.runtime.models import resolve_model
-from mastra.types.json import dumps, loads
-from mastra.types.model import Finish, ModelRequest, OutputSpec, TextDelta
-from mastra.types.prompt import SystemMessage, TextPart, UserMessage
 from mastra.types.schema import Schema
 
 if TYPE_CHECKING:
@@ -73,24 +70,12 @@ class Classifier(Processor):
         names = {name: {"type": "number", "minimum": 0, "maximum": 1} for name in self._categories}
         shape = {"type": "object", "properties": names, "required": list(names), "additionalProperties": False}
         listed = "\n".join(f"- {name}: {said}" for name, said in self._categories.items())
-        system = (
-            f"{self._task}\nGive each category a score from 0 (not at all) to 1 (certainly):\n{listed}\n"
-            f"Answer with JSON that fits this schema, nothing else:\n{dumps(shape)}"
-        )
+        system = f"{self._task}\nGive each category a score from 0 (not at all) to 1 (certainly):\n{listed}"
         user = f"<text>\n{text[:20_000]}\n</text>"
-        request = ModelRequest(
-            messages=(SystemMessage(system), UserMessage((TextPart(user),))),
-            output=OutputSpec(shape, name="verdict", mode="native" if model.profile.native_output else "prompted"),
-        )
-        said: list[str] = []
-        async with aclosing(model.stream(request)) as deltas:
-            async for delta in deltas:
-                if isinstance(delta, TextDelta):
-                    said.append(delta.text)
-                elif isinstance(delta, Finish) and context is not None:
-                    context.run.budget.charge(delta.usage)
-        answer = "".join(said)
-        scores = Schema.of(shape, lax=True).validate(loads(answer[answer.find("{") : answer.rfind("}") + 1]))
+        answer = await ask_for(model, Schema.of(shape, lax=True), system, user, name="verdict")
+        if context is not None:
+            context.run.budget.charge(answer.usage, answer.cost)
+        scores = answer.value
         return Verdict({name: float(scores[name]) for name in self._categories})
 
     async def _check(self, text: str, context: ProcessorContext) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from mastra.agents.processors.beginnings import beginning_of
 from mastra.agents.processors.processor import Processor, ProcessorContext
 from mastra.errors import BadDefinition
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 Strategy: TypeAlias = Literal["block", "redact", "detect"]
 Change: TypeAlias = "Callable[[str], str]"
+# Characters kept of what was sent: as far back as a pattern may look.
+_BEFORE = 64
 
 
 def change_texts(messages: list[Message], change: Change) -> list[Message]:
@@ -67,8 +72,8 @@ def _invisible(char: str) -> bool:
 class PatternGuard(Processor):
     """Finds patterns in input and output; blocks, redacts or only notes them. Safe across the borders of chunks.
 
-    While text streams, as much of it is held back as a match could still need: what could be the beginning of a
-    match is never sent before it is known.
+    While text streams, what may be the beginning of a match waits until it is known, and nothing else does. Of a
+    match longer than `window` the end may be sent; patterns whose beginnings cannot be told hold a whole window.
     """
 
     id = "pattern-guard"
@@ -104,15 +109,9 @@ class PatternGuard(Processor):
 
     # ------------------------------------------------------------ finding
 
-    def find(self, text: str) -> list[tuple[int, int, str]]:
-        """Where something is found: start, end and the name of its pattern; no two overlap."""
-        found: list[tuple[int, int, str]] = []
-        for name, pattern in self._patterns.items():
-            found.extend(
-                (match.start(), match.end(), name)
-                for match in pattern.finditer(text)
-                if match.end() > match.start() and (self._verify is None or self._verify(name, match[0]))
-            )
+    def find(self, text: str, begin: int = 0) -> list[tuple[int, int, str]]:
+        """Where something is found from `begin` on: start, end and the name of its pattern; no two overlap."""
+        found = [one for one in self._matches(text, begin) if self._verify is None or self._holds(text, one)]
         found.sort(key=lambda one: (one[0], -one[1]))
         out: list[tuple[int, int, str]] = []
         for one in found:
@@ -120,28 +119,43 @@ class PatternGuard(Processor):
                 out.append(one)
         return out
 
+    def _matches(self, text: str, begin: int) -> list[tuple[int, int, str]]:
+        return [
+            (match.start(), match.end(), name)
+            for name, pattern in self._patterns.items()
+            for match in pattern.finditer(text, begin)
+            if match.end() > match.start()
+        ]
+
+    def _holds(self, text: str, one: tuple[int, int, str]) -> bool:
+        return self._verify is None or self._verify(one[2], text[one[0] : one[1]])
+
     def redact(self, text: str) -> str:
         """The text with every find replaced by the name of what it was."""
+        return self._masked(text, 0, len(text), self.find(text))
+
+    def _masked(self, text: str, begin: int, end: int, found: list[tuple[int, int, str]]) -> str:
         pieces: list[str] = []
-        at = 0
-        for start, end, name in self.find(text):
-            pieces += [text[at:start], self._mask(name)]
-            at = end
-        return "".join([*pieces, text[at:]])
+        for start, stop, name in found:
+            pieces += [text[begin:start], self._mask(name)]
+            begin = stop
+        return "".join([*pieces, text[begin:end]])
 
     def _mask(self, name: str) -> str:
         return f"[{name.upper()}]" if self._replacement is None else self._replacement
 
-    def _handle(self, text: str, context: ProcessorContext) -> str:
-        found = self.find(text)
+    def _handle(self, text: str, context: ProcessorContext, begin: int = 0, end: int | None = None) -> str:
+        """The part of a text from `begin` to `end` as it may be sent; what stands around it is looked at too."""
+        end = len(text) if end is None else end
+        found = [one for one in self.find(text, begin) if one[1] <= end]
         if not found:
-            return text
+            return text[begin:end]
         kinds = sorted({name for _, _, name in found})
         if self._strategy == "block":
             # The find itself is not repeated: it may be a secret.
             context.abort(f"Found {', '.join(kinds)}.", metadata={"found": kinds})
         context.state.setdefault("found", []).extend(kinds)
-        return self.redact(text) if self._strategy == "redact" else text
+        return self._masked(text, begin, end, found) if self._strategy == "redact" else text[begin:end]
 
     # ------------------------------------------------------------ hooks
 
@@ -156,30 +170,52 @@ class PatternGuard(Processor):
         kind = chunk.type
         if not self._check_output or kind not in ("text-delta", "text-end", "text-start"):
             return chunk
-        held: str = context.state.pop("held", "")
+        state = context.state
         if kind == "text-start":
+            state["held"] = state["before"] = ""
             return chunk
+        before: str = state.get("before", "")
+        text: str = before + state.get("held", "")
         if kind == "text-end":
-            rest = self._handle(held, context)
+            state["held"] = state["before"] = ""
+            rest = self._handle(text, context, len(before))
             if not rest:
                 return chunk
             delta = chunk._replace(type="text-delta", payload={"id": chunk.payload["id"], "text": rest})
             return [delta, chunk]
-        text = held + chunk.payload["text"]
-        cut = self._safe_cut(text)
-        context.state["held"] = text[cut:]
-        if cut == 0:
+        text += chunk.payload["text"]
+        cut = self._safe_cut(text, len(before))
+        state["held"] = text[cut:]
+        # Whether something is a match may depend on what stands before it.
+        state["before"] = text[max(0, cut - _BEFORE) : cut]
+        if cut == len(before):
             return None
-        made = self._handle(text[:cut], context)
+        made = self._handle(text, context, len(before), cut)
         return chunk._replace(payload={**chunk.payload, "text": made}) if made else None
 
-    def _safe_cut(self, text: str) -> int:
-        """How much of `text` no later text can change: not inside a find, nor in the last window."""
-        cut = max(0, len(text) - self._window)
-        for start, end, _ in self.find(text):
-            # A find that touches the end may grow; one that the cut splits would be lost.
-            if start < cut < end or (end == len(text) and start < cut):
-                cut = start
+    def begins(self, text: str, begin: int) -> int:
+        """From where on the end of the text may be the beginning of a match; its length when nowhere."""
+        first = len(text)
+        for pattern in self._patterns.values():
+            beginning = beginning_of(pattern)
+            if beginning is None:
+                return max(begin, len(text) - self._window)
+            found = beginning.search(text, begin)
+            assert found is not None  # the end of the text is always one
+            first = min(first, found.start())
+        return first
+
+    def _safe_cut(self, text: str, begin: int) -> int:
+        """How far no later text can change what is found: not inside a match, nor in what may become one."""
+        cut = max(self.begins(text, begin), len(text) - self._window, begin)
+        spans = self._matches(text, begin)
+        moved = True
+        while moved:
+            moved = False
+            for start, end, _ in spans:
+                # A match that touches the end may grow; one that the cut splits would be lost.
+                if start < cut and (end > cut or end == len(text)):
+                    cut, moved = start, True
         return cut
 
     async def process_output_step(self, step: Step, context: ProcessorContext) -> None:
@@ -246,6 +282,36 @@ class PIIDetector(PatternGuard):
         super().__init__({kind: _PII[kind] for kind in chosen}, strategy=strategy, verify=_verified, **options)
 
 
+class _SentenceGuard(PatternGuard):
+    """A pattern guard for whole sentences, whatever space stands between their words."""
+
+    def __init__(self, sentences: list[str], *, strategy: Strategy, replacement: str) -> None:
+        self._sentences = sorted(" ".join(sentence.split()) for sentence in sentences)
+        self._firsts = frozenset(sentence[0] for sentence in self._sentences)
+        patterns = {
+            f"instruction {n}": r"\s+".join(map(re.escape, one.split())) for n, one in enumerate(self._sentences)
+        }
+        longest = max(map(len, self._sentences))
+        super().__init__(patterns, strategy=strategy, replacement=replacement, window=longest + 32)
+
+    def begins(self, text: str, begin: int) -> int:
+        """From where on the end of the text is the beginning of a sentence."""
+        for at in range(max(begin, len(text) - self._window), len(text)):
+            if text[at] in self._firsts:
+                said = " ".join(text[at:].split())
+                near = bisect_left(self._sentences, said)
+                if near < len(self._sentences) and self._sentences[near].startswith(said):
+                    return at
+        return len(text)
+
+
+@lru_cache(maxsize=64)
+def _sentence_guard(texts: tuple[str, ...], strategy: Strategy, replacement: str) -> PatternGuard | None:
+    sentences = {sentence.strip() for text in texts for sentence in re.split(r"(?<=[.!?])\s+|\n+", text)}
+    long = [sentence for sentence in sentences if len(sentence) >= 20]
+    return _SentenceGuard(long, strategy=strategy, replacement=replacement) if long else None
+
+
 class SystemPromptScrubber(Processor):
     """Keeps the instructions from being said: sentences of the system prompt in an answer are replaced."""
 
@@ -257,22 +323,8 @@ class SystemPromptScrubber(Processor):
         self._replacement = replacement
 
     def _guard(self, context: ProcessorContext) -> PatternGuard | None:
-        guard = context.state.get("guard")
-        if guard is None:
-            texts = [message.text for message in context.run.plan.system]
-            sentences = {sentence.strip() for text in texts for sentence in re.split(r"(?<=[.!?])\s+|\n+", text)}
-            patterns = {
-                f"instruction {n}": r"\s+".join(map(re.escape, sentence.split()))
-                for n, sentence in enumerate(sorted(sentences))
-                if len(sentence) >= 20
-            }
-            if not patterns:
-                return None
-            longest = max(len(sentence) for sentence in sentences)
-            guard = PatternGuard(patterns, strategy=self._strategy, replacement=self._replacement, window=longest + 32)  # pyright: ignore[reportArgumentType]  # mypy reads it right
-            context.state["guard"] = guard
-        made: PatternGuard = guard
-        return made
+        texts = tuple(message.text for message in context.run.plan.system)
+        return _sentence_guard(texts, self._strategy, self._replacement)
 
     async def process_output_stream(self, chunk: Chunk, context: ProcessorContext) -> Chunk | list[Chunk] | None:
         """Hold back what repeats the instructions."""

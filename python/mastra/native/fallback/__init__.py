@@ -7,7 +7,7 @@ import warnings
 
 warnings.warn(
     "The compiled core of mastra (mastra._core) cannot be imported: pure-Python parsers, cache and token estimate "
-    "take over, and the vector index is not available. Reinstall mastra from a wheel for this platform.",
+    "and a vector search through every row take over, slower. Reinstall mastra from a wheel for this platform.",
     RuntimeWarning,
     stacklevel=2,
 )

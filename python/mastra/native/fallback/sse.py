@@ -73,10 +73,10 @@ class SseParser:
 
     def _line(self, raw: bytes, events: list[SseEvent]) -> None:
         self._lines += 1
+        if len(raw) > self._max_line:  # with the byte-order mark, as a line is measured that is still coming
+            raise NativeLimit(f"line {self._lines} of the event stream is longer than {self._max_line} bytes")
         if self._lines == 1:
             raw = raw.removeprefix(BYTE_ORDER_MARK)
-        if len(raw) > self._max_line:
-            raise NativeLimit(f"line {self._lines} of the event stream is longer than {self._max_line} bytes")
         try:
             line = raw.decode()
         except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mastra.errors import NativeInvalidArgument, NativeInvalidEncoding
-from mastra.native.fallback.token_weights import WEIGHTS
+from mastra.native.fallback.token_weights import HAN_LEVELS, WEIGHTS
 
 # Letter pairs of Latin words come first (26 letters and "another letter", 27 x 27), then these.
 PAIRS = 27 * 27
@@ -15,6 +15,7 @@ LINES, SPACES, TAB, MARKS, MARK, WIDE_MARK, PICTURE, OTHER, MANY_MARKS, MANY_LIN
     PAIRS + at for at in range(14, 25)
 )
 ONE = 256  # weights are 256ths of a token
+HAN_STEP = 51  # of the levels of single Han characters; HAN is for those that have none
 
 PIECE = re.compile(
     "(?P<word>[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]+)"
@@ -35,16 +36,25 @@ def estimate_tokens(text: str, encoding: str = "o200k_base") -> int:
         text.encode()
     except UnicodeEncodeError:
         raise NativeInvalidEncoding("the text holds a lone surrogate") from None
+    levels = HAN_LEVELS[encoding]
     total = 0
     before = ""
     for match in PIECE.finditer(text):
         piece = match.group()
-        total += _weight(match.lastgroup or "", piece, before, weights)
+        if match.lastgroup == "han":
+            total += weights[HAN_RUN] + sum(_han(ord(char), levels, weights) for char in piece)
+        else:
+            total += weight_of(match.lastgroup or "", piece, before, weights)
         before = piece[-1]
     return max((total + ONE // 2) // ONE, 1 if text else 0)
 
 
-def _weight(kind: str, piece: str, before: str, weights: tuple[int, ...]) -> int:
+def _han(code: int, levels: str, weights: tuple[int, ...]) -> int:
+    return (ord(levels[code - 0x4E00]) - 65) * HAN_STEP if 0x4E00 <= code <= 0x9FFF else weights[HAN]
+
+
+def weight_of(kind: str, piece: str, before: str, weights: tuple[int, ...]) -> int:
+    """The weight of one piece that is no run of Han characters."""
     size = len(piece)
     if kind == "word":
         return _word(piece, weights) + (weights[UNSPACED] if before != " " else 0)
@@ -56,8 +66,6 @@ def _weight(kind: str, piece: str, before: str, weights: tuple[int, ...]) -> int
         return weights[MARKS] + (size - 1) * weights[MARK] + max(size - 4, 0) * weights[MANY_MARKS]
     if kind == "digits":
         return (size + 2) // 3 * weights[DIGITS] + (weights[SPACED_DIGITS] if before == " " else 0)
-    if kind == "han":
-        return size * weights[HAN] + weights[HAN_RUN]
     if kind == "slavic":
         return size * weights[SLAVIC] + weights[SLAVIC_WORD]
     if kind == "other":

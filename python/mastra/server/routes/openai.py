@@ -1,4 +1,4 @@
-"""Agents under OpenAI's names: responses, conversations, and chat completions with our agents as models."""
+"""Agents under OpenAI's names: responses and conversations. Chat completions are in `chat`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mastra.errors import InvalidInput, NotFound
 from mastra.server.describe import DRAFT, agent_tools
+from mastra.server.problems import openai_body, problem
 from mastra.server.replies import Raw, Stream
 from mastra.server.run_options import check_thread, run_options
 from mastra.server.sse import dumps
-from mastra.server.table import Route
 from mastra.types.ids import new_id
 from mastra.types.records import Delete, Put, Table
 
@@ -96,7 +96,10 @@ async def create_response(call: Call) -> Raw | Stream:
     body = call.body
     agent_id = body.get("agent_id")
     if not agent_id:
-        raise InvalidInput("agent_id is needed: it names the agent that answers.")
+        # OpenAI's own SDK has no field for an agent: there, the agent is the model.
+        agent_id = (body.pop("model", None) or "").removeprefix("mastra/")
+    if not agent_id:
+        raise InvalidInput("agent_id or model is needed: it names the agent that answers.")
     agent: Agent = call.mastra.get_agent(agent_id)
     options = run_options(call)
     for name in ("output", "detached", "context"):
@@ -153,19 +156,25 @@ async def _response_events(call: Call, run: RunStream[Any], answer: _Answer) -> 
         head.append(event("output_item.added", output_index=0, item=answer.item(None)))
         head.append(event("content_part.added", **place, part=part))
         yield b"".join(head)
-        while batch:
-            out = []
-            for chunk in batch:
-                if chunk.type == "text-delta":
-                    text.append(chunk.payload["text"])
-                    out.append(event("output_text.delta", **place, delta=chunk.payload["text"]))
-            if out:
-                yield b"".join(out)
-            batch = await run.take()
-        result = await run.result()
-        whole = "".join(text)
-        wire = answer.wire(whole, _usage(result.usage))
-        await _store(call, wire)
+        try:
+            while batch:
+                out = []
+                for chunk in batch:
+                    if chunk.type == "text-delta":
+                        text.append(chunk.payload["text"])
+                        out.append(event("output_text.delta", **place, delta=chunk.payload["text"]))
+                if out:
+                    yield b"".join(out)
+                batch = await run.take()
+            result = await run.result()
+            whole = "".join(text)
+            wire = answer.wire(whole, _usage(result.usage))
+            await _store(call, wire)
+        except Exception as error:  # noqa: BLE001 - the stream has begun: the error goes into it
+            told = openai_body(problem(error))["error"]
+            failed = {**answer.wire(), "status": "failed", "error": {"code": told["code"], "message": told["message"]}}
+            yield event("failed", response=failed) + _event("error", {**told, "error": told}, number + 1)
+            return
         yield b"".join(
             [
                 event("output_text.done", **place, text=whole),
@@ -259,77 +268,6 @@ async def delete_conversation(call: Call) -> dict[str, Any]:
     return {"id": thread.id, "object": "conversation.deleted", "deleted": True}
 
 
-# ---------------------------------------------------------------- chat completions
-
-
-async def list_models(call: Call) -> dict[str, Any]:
-    """Our agents, as models."""
-    data = [{"id": name, "object": "model", "created": 0, "owned_by": "mastra"} for name in call.mastra.agents]
-    return {"object": "list", "data": data}
-
-
-async def chat_completions(call: Call) -> Raw | Stream:
-    """Run the agent that `model` names; the answer has the shape of OpenAI's chat completions."""
-    body = call.body
-    name = body["model"].removeprefix("mastra/")
-    agent: Agent = call.mastra.get_agent(name)
-    settings = {
-        ours: body[theirs]
-        for theirs, ours in (("temperature", "temperature"), ("top_p", "topP"), ("max_tokens", "maxOutputTokens"),
-                             ("max_completion_tokens", "maxOutputTokens"), ("seed", "seed"))
-        if body.get(theirs) is not None
-    }  # fmt: skip
-    options: dict[str, Any] = {"request_context": call.context, "resource": call.owner(body.get("user"))}
-    if settings:
-        options["model_settings"] = settings
-    run = agent.stream(_texts(body["messages"]), **options)
-    head = {"id": f"chatcmpl-{run.run_id}", "created": int(time.time()), "model": body["model"]}
-    if body.get("stream"):
-        with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        return Stream(_completion_events(run, head, with_usage=with_usage))
-    async with run:
-        result = await run.result()
-    message = {"role": "assistant", "content": result.text}
-    choice = {"index": 0, "message": message, "finish_reason": _finish(result.finish_reason)}
-    answer = {**head, "object": "chat.completion", "choices": [choice], "usage": _tokens(result.usage)}
-    return Raw(dumps(answer), b"application/json")
-
-
-def _finish(reason: str) -> str:
-    return {"length": "length", "content-filter": "content_filter"}.get(reason, "stop")
-
-
-def _tokens(usage: Any) -> dict[str, int]:
-    found = _usage(usage)
-    return {
-        "prompt_tokens": found["input_tokens"],
-        "completion_tokens": found["output_tokens"],
-        "total_tokens": found["total_tokens"],
-    }
-
-
-async def _completion_events(run: RunStream[Any], head: dict[str, Any], *, with_usage: bool) -> AsyncIterator[bytes]:
-    def frame(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        data = {**head, "object": "chat.completion.chunk", "choices": [choice], **more}
-        return b"data: " + dumps(data) + b"\n\n"
-
-    async with run:
-        batch = await run.take()
-        yield frame({"role": "assistant", "content": ""})
-        while batch:
-            out = [frame({"content": chunk.payload["text"]}) for chunk in batch if chunk.type == "text-delta"]
-            if out:
-                yield b"".join(out)
-            batch = await run.take()
-        result = await run.result()
-        yield frame({}, _finish(result.finish_reason))
-        if with_usage:
-            last = {**head, "object": "chat.completion.chunk", "choices": [], "usage": _tokens(result.usage)}
-            yield b"data: " + dumps(last) + b"\n\n"
-        yield b"data: [DONE]\n\n"
-
-
 ROUTES = {
     "POST /v1/responses": create_response,
     "GET /v1/responses/:responseId": get_response,
@@ -339,26 +277,3 @@ ROUTES = {
     "GET /v1/conversations/:conversationId/items": list_items,
     "DELETE /v1/conversations/:conversationId": delete_conversation,
 }
-_COMPLETION = {
-    "model": "string+",
-    "messages": [{"role": "'system'|'developer'|'user'|'assistant'", "content": "string|array"}],
-    "stream?": "boolean",
-    "stream_options?": "object",
-    "user?": "string",
-    "temperature?": "number",
-    "top_p?": "number",
-    "max_tokens?": "integer>0",
-    "max_completion_tokens?": "integer>0",
-    "seed?": "integer",
-}
-OWN = [
-    Route("GET", "/v1/models", permissions=("agents:read",), handler=list_models, response={"data": ["object"]}),
-    Route(
-        "POST",
-        "/v1/chat/completions",
-        out="raw",
-        permissions=("agents:execute",),
-        body=_COMPLETION,
-        handler=chat_completions,
-    ),
-]

@@ -21,6 +21,8 @@ PHASES = {
 
 def _phases(processor: Any) -> list[str]:
     """The phases whose method the class overrides."""
+    if hasattr(processor, "create_run"):  # a workflow in a processor's place
+        return ["input", "outputResult"]
     own: set[str] = set()
     for kind in type(processor).__mro__:
         if kind.__name__ != "Processor":
@@ -40,7 +42,7 @@ def _all(call: Call) -> dict[str, dict[str, Any]]:
                 "phases": _phases(processor),
                 "agentIds": [],
                 "configurations": [],
-                "isWorkflow": False,
+                "isWorkflow": hasattr(processor, "create_run") or hasattr(processor, "workflow"),
             },
         )
 

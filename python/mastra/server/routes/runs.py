@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import NotFound
 from mastra.server.problems import Refused
 from mastra.server.replies import RECORDS, Stream
-from mastra.server.run_options import check_thread, run_options
+from mastra.server.run_options import check_thread, chosen_model, run_options
 from mastra.server.sse import agent_body, observe_body, record_body
 from mastra.server.ui_stream import HEADER, ui_body
 from mastra.types.ids import check_id
@@ -83,7 +83,7 @@ async def _waiting(call: Call) -> tuple[Agent, dict[str, Any]]:
     if body.get("requestContext"):
         options["request_context"] = call.context
     if body.get("model"):
-        options["model"] = body["model"]
+        options["model"] = chosen_model(call, body["model"])
     if principal is not None and principal.isolated:
         mine = await agent.list_suspended(resource=principal.resource, per_page=1_000)
         if all(run["runId"] != run_id for run in mine["runs"]):

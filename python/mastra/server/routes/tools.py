@@ -41,16 +41,21 @@ async def execute(call: Call, tool: Tool) -> Any:
     try:
         return await run_tool(tool, call.body["data"], context)
     except (BadArguments, InvalidInput) as error:
-        issues = getattr(error, "issues", None) or error.details.get("issues", [])
-        fields: dict[str, Any] = {}
-        for issue in issues:
-            fields.setdefault(issue["field"], {"errors": []})["errors"].append(issue["message"])
-        lines = "".join(f"\n- {issue['field']}: {issue['message']}" for issue in issues)
-        return {
-            "error": True,
-            "message": f"Tool input validation failed for {tool.id}. {lines or error.message}",
-            "validationErrors": {"errors": [], "fields": fields},
-        }
+        return not_valid(tool, error)
+
+
+def not_valid(tool: Tool, error: BadArguments | InvalidInput) -> dict[str, Any]:
+    """What a caller is told whose arguments do not fit."""
+    issues = getattr(error, "issues", None) or error.details.get("issues", [])
+    fields: dict[str, Any] = {}
+    for issue in issues:
+        fields.setdefault(issue["field"], {"errors": []})["errors"].append(issue["message"])
+    lines = "".join(f"\n- {issue['field']}: {issue['message']}" for issue in issues)
+    return {
+        "error": True,
+        "message": f"Tool input validation failed for {tool.id}. {lines or error.message}",
+        "validationErrors": {"errors": [], "fields": fields},
+    }
 
 
 ROUTES = {

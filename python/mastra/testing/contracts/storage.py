@@ -11,8 +11,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mastra.errors import Conflict, InvalidFilter, InvalidId, InvalidInput
-from mastra.ports.storage import Storage, SupportsClaim
+from mastra.errors import Conflict, InvalidFilter, InvalidId, InvalidInput, Unsupported
+from mastra.ports.storage import Storage, SupportsClaim, SupportsLayout
 from mastra.testing.contracts.expectations import expect, expect_raises
 from mastra.testing.contracts.injections import INJECTIONS
 from mastra.types.filters import matches
@@ -60,6 +60,18 @@ async def a_row_comes_back_as_it_was_written(storage: Storage) -> None:
     found["list"].append("changed by the caller")
     expect(await storage.get(table, "k"), value)
     expect(type((await storage.get(table, "k") or {})["yes"]), bool)
+
+
+@_check
+async def the_layout_of_what_is_open_is_the_newest(storage: Storage) -> None:
+    """When the adapter can tell: a look at the layout finds what opening made of it."""
+    if not isinstance(storage, SupportsLayout):
+        return
+    try:
+        layout = await storage.layout()
+    except Unsupported:  # large values beside a storage that has none
+        return
+    expect(layout.found, layout.known)
 
 
 @_check

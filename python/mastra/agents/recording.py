@@ -1,0 +1,25 @@
+"""The answer of a run in its thread's memory: step by step, and once more for what came after the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mastra.agents.run import Run
+
+# Steps from here on are not those of the model: results of background tasks, in the order in which they came.
+AFTERWARDS = 1_000_000
+
+
+async def record(run: Run, *, step: int | None = None) -> None:
+    """Write the answer as far as it has grown; the same step twice writes the same rows."""
+    memory = run.plan.memory
+    if memory is None or run.thread_id is None or run.options.read_only or not (run.parts or run.responses):
+        return
+    await memory.record(
+        thread_id=run.thread_id,
+        resource_id=run.resource_id,
+        run_id=run.run_id,
+        step=len(run.steps) + run.carried if step is None else step,
+        messages=run.answers(),
+    )

@@ -1,0 +1,49 @@
+"""What the holder of a run can do with it: watch it over its waits."""
+
+import asyncio
+
+from mastra import StepContext, Workflow, step
+from mastra.runtime.services import Services
+from mastra.storage.memory import MemoryStorage
+
+
+@step(resume={"ok": bool})
+async def ask(value: dict, ctx: StepContext):
+    if ctx.resume_data is None:
+        ctx.suspend({"why": "?"})
+    return ctx.resume_data
+
+
+async def test_a_watcher_hears_the_whole_run_over_its_waits_and_stops_when_told():
+    for services in (Services(), Services(storage=MemoryStorage())):
+        flow = Workflow("watched").then(ask).then(lambda value: value).commit()
+        flow.bind(services)
+        run = await flow.create_run()
+        heard, awaited, stopped = [], [], []
+
+        async def hear(chunk, awaited=awaited):
+            await asyncio.sleep(0)
+            awaited.append(chunk.type)
+
+        def broken(chunk):
+            raise ValueError("a watcher of the user fails")
+
+        run.watch(lambda chunk, heard=heard: heard.append(chunk.type))
+        run.watch(hear)
+        run.watch(broken)
+        stop = run.watch(lambda chunk, stopped=stopped: stopped.append(chunk.type))
+        assert (await run.start({})).status == "suspended"
+        await asyncio.sleep(0.01)
+        stop()
+        assert (await run.resume({"ok": True})).status == "success"
+        await asyncio.sleep(0.01)
+        assert heard == awaited
+        assert [heard.count(kind) for kind in ("workflow-start", "workflow-step-suspended", "workflow-finish")] == [
+            2,
+            1,
+            2,
+        ]
+        assert stopped == heard[: len(stopped)]
+        assert len(stopped) < len(heard)
+        if services.workflow_worker is not None:
+            await services.workflow_worker.stop()
