@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import KeySource, Secret
+from mastra.providers.keys import Secret
 from mastra.providers.schemas import Compiled, is_exact_in_strict, rewrite_object, rewrite_strict
-from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import (
     Decoder,
     WireModel,
@@ -26,7 +25,7 @@ from mastra.providers.wire import (
 )
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
-from mastra.types.model import ModelProfile, ModelRequest, Source, ToolResult
+from mastra.types.model import ModelRequest, Source, ToolResult
 from mastra.types.prompt import (
     AssistantMessage,
     FilePart,
@@ -60,27 +59,10 @@ _exact_form = Compiled(lambda schema: rewrite_strict(schema) if is_exact_in_stri
 class Anthropic(WireModel):
     """A model behind the Messages API."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "anthropic",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url or "https://api.anthropic.com/v1",
-            api_key=api_key,
-            key_env=("ANTHROPIC_API_KEY",),
-            headers={"anthropic-version": VERSION, **(headers or {})},
-            profile=profile,
-            http=http,
-        )
+    vendor = "anthropic"
+    home = "https://api.anthropic.com/v1"
+    key_env = ("ANTHROPIC_API_KEY",)
+    own_headers: ClassVar = {"anthropic-version": VERSION}
 
     def path(self, request: ModelRequest) -> str:
         """The endpoint."""

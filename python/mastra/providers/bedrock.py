@@ -7,7 +7,7 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote
 
 from mastra.errors import ModelError
@@ -15,12 +15,12 @@ from mastra.providers.aws import find_credentials, signed_headers
 from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import describe, make_error
 from mastra.providers.framing import EventStreamFraming
-from mastra.providers.keys import KeySource, Secret
+from mastra.providers.keys import Secret
 from mastra.providers.schemas import Compiled, rewrite_object
-from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import (
     Decoder,
     WireModel,
+    WireOptions,
     is_own,
     left_out,
     output_tool_of,
@@ -30,7 +30,7 @@ from mastra.providers.wire import (
 )
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
-from mastra.types.model import ModelProfile, ModelRequest
+from mastra.types.model import ModelRequest
 from mastra.types.prompt import (
     AssistantMessage,
     FilePart,
@@ -84,35 +84,21 @@ _REGION = re.compile(r"[a-z0-9-]+")
 class Bedrock(WireModel):
     """A model behind Bedrock."""
 
+    vendor = "amazon-bedrock"
+    key_env = ("AWS_BEARER_TOKEN_BEDROCK",)
+    key_required = False
     framing = EventStreamFraming
     accept = "application/vnd.amazon.eventstream"
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "amazon-bedrock",
-        url: str | None = None,
-        region: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
+    def __init__(self, model_id: str, *, region: str | None = None, **options: Unpack[WireOptions]) -> None:
         self.region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         if not _REGION.fullmatch(self.region):
-            raise unsupported(provider, f"the region {self.region!r}")
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url or f"https://bedrock-runtime.{self.region}.amazonaws.com",
-            api_key=api_key,
-            key_env=("AWS_BEARER_TOKEN_BEDROCK",),
-            key_required=False,
-            headers=headers,
-            profile=profile,
-            http=http,
-        )
+            raise unsupported(self.vendor, f"the region {self.region!r}")
+        super().__init__(model_id, **options)
+
+    def default_url(self) -> str:
+        """The region's endpoint."""
+        return f"https://bedrock-runtime.{self.region}.amazonaws.com"
 
     def path(self, request: ModelRequest) -> str:
         """The endpoint; an id may contain colons and slashes."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from mastra.providers.composer import Composer, parse_event
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import KeySource
 from mastra.providers.openai_chat import as_url, result_text
 from mastra.providers.schemas import Compiled, rewrite_plain
-from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import (
     Decoder,
     WireModel,
@@ -22,7 +19,7 @@ from mastra.providers.wire import (
 )
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
-from mastra.types.model import ModelProfile, ModelRequest, Source
+from mastra.types.model import ModelRequest, Source
 from mastra.types.prompt import AssistantMessage, SystemMessage, TextPart, ToolCallPart, UserMessage
 from mastra.types.usage import Usage
 
@@ -40,27 +37,9 @@ _plain_form = Compiled(rewrite_plain)
 class Cohere(WireModel):
     """A model behind Cohere's API."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "cohere",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url or "https://api.cohere.com/v2",
-            api_key=api_key,
-            key_env=("COHERE_API_KEY", "CO_API_KEY"),
-            headers=headers,
-            profile=profile,
-            http=http,
-        )
+    vendor = "cohere"
+    home = "https://api.cohere.com/v2"
+    key_env = ("COHERE_API_KEY", "CO_API_KEY")
 
     def path(self, request: ModelRequest) -> str:
         """The endpoint."""

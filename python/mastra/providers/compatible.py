@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from mastra.errors import MissingKey
+from mastra.errors import MissingKey, Unsupported
 from mastra.providers import catalog
-from mastra.providers.keys import KeySource
 from mastra.providers.openai_chat import Dialect, OpenAIChat
-from mastra.providers.transport import Http, HttpOptions
-from mastra.types.model import ModelProfile
+from mastra.providers.wire import CallerOptions
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _DIALECT_FIELDS = ("auth", "path", "query", "max_tokens", "output", "strict", "stream_usage", "rename",
                    "tool_choice_required", "reasoning")  # fmt: skip
+
+
+class Facts(TypedDict):
+    """What the list of vendors says of one, whichever of its endpoints is meant."""
+
+    provider: str
+    url: str
+    key_env: tuple[str, ...]
+    key_required: bool
 
 
 class Compatible(OpenAIChat):
@@ -28,30 +35,37 @@ class Compatible(OpenAIChat):
         *,
         vendor: str,
         url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
+        **options: Unpack[CallerOptions],
     ) -> None:
         row = catalog.vendors().get(vendor)
-        super().__init__(
-            model_id,
-            provider=vendor,
-            url=url or filled_url(vendor, row),
-            api_key=api_key,
-            key_env=tuple(row["key"]) if row else (variable_of(vendor),),
-            # An endpoint of one's own may have no key at all.
-            key_required=row.get("key_required", True) if row and url is None else False,
-            headers=headers,
-            profile=profile,
-            http=http,
-            dialect=dialect_of(row) if row else Dialect(strict=False),
-        )
+        dialect = dialect_of(row) if row else Dialect(strict=False)
+        super().__init__(model_id, dialect=dialect, **facts_of(vendor, url), **options)
 
     @staticmethod
     def vendors() -> list[str]:
         """The vendors there are."""
         return list(catalog.vendors())
+
+
+def facts_of(vendor: str, url: str | None, capability: str = "") -> Facts:
+    """Where `vendor` is and which key it wants; a `capability` that the list does not give it is refused."""
+    rows = catalog.vendors()
+    row = rows.get(vendor)
+    if capability and row is not None and url is None and capability not in row:
+        known = ", ".join(vendors_with(capability))
+        raise Unsupported(f"{vendor} has no {capability}.", hint=f"Known: {known}.")
+    return Facts(
+        provider=vendor,
+        url=url or filled_url(vendor, row),
+        key_env=tuple(row["key"]) if row else (variable_of(vendor),),
+        # An endpoint of one's own may have no key at all.
+        key_required=row.get("key_required", True) if row and url is None else False,
+    )
+
+
+def vendors_with(capability: str) -> list[str]:
+    """The vendors that the list gives a capability: `"embeddings"`, `"rerank"`."""
+    return [name for name, row in catalog.vendors().items() if capability in row]
 
 
 def filled_url(vendor: str, row: Mapping[str, Any] | None) -> str:

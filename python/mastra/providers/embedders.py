@@ -8,10 +8,9 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from mastra.errors import BadDefinition, InvalidInput, Unsupported
+from mastra.errors import BadDefinition, InvalidInput
 from mastra.ports.embedder import Embedder, Embeddings
-from mastra.providers import catalog
-from mastra.providers.compatible import filled_url, variable_of
+from mastra.providers.compatible import facts_of, vendors_with
 from mastra.providers.endpoint import JsonEndpoint
 from mastra.providers.keys import KeySource
 from mastra.providers.ollama import host_url
@@ -200,22 +199,12 @@ class CompatibleEmbedder(OpenAIEmbedder):
     """The embeddings of a vendor in `compatible.toml`, or of any endpoint that speaks like OpenAI's."""
 
     def __init__(self, model_id: str, *, vendor: str, url: str | None = None, **options: Any) -> None:
-        row = catalog.vendors().get(vendor)
-        if row is not None and url is None and "embeddings" not in row:
-            raise Unsupported(f"{vendor} has no embeddings.", hint=f"Known: {', '.join(self.vendors())}.")
-        super().__init__(
-            model_id,
-            provider=vendor,
-            url=url or filled_url(vendor, row),
-            key_env=tuple(row["key"]) if row else (variable_of(vendor),),
-            key_required=row.get("key_required", True) if row and url is None else False,
-            **options,
-        )
+        super().__init__(model_id, **facts_of(vendor, url, "embeddings"), **options)
 
     @staticmethod
     def vendors() -> list[str]:
         """The vendors with embeddings."""
-        return [name for name, row in catalog.vendors().items() if "embeddings" in row]
+        return vendors_with("embeddings")
 
 
 class MistralEmbedder(OpenAIEmbedder):

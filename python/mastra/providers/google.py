@@ -5,20 +5,17 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import KeySource, Secret
+from mastra.providers.keys import Secret
 from mastra.providers.schemas import Compiled, rewrite_google
-from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import Decoder, WireModel, left_out, output_tool_of, own_signature, with_instruction
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
 from mastra.types.model import (
     GeneratedFile,
-    ModelProfile,
     ModelRequest,
     Source,
     ToolCall,
@@ -66,27 +63,9 @@ _EFFORT_BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high
 class Google(WireModel):
     """A model behind the Gemini API."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "google",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url or "https://generativelanguage.googleapis.com/v1beta",
-            api_key=api_key,
-            key_env=("GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"),
-            headers=headers,
-            profile=profile,
-            http=http,
-        )
+    vendor = "google"
+    home = "https://generativelanguage.googleapis.com/v1beta"
+    key_env = ("GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
 
     def path(self, request: ModelRequest) -> str:
         """The endpoint; the key is never part of it."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
-from mastra.providers.keys import KeySource
 from mastra.providers.openai_chat import Dialect, OpenAIChat, as_url
-from mastra.providers.transport import Http, HttpOptions
-from mastra.providers.wire import left_out
-from mastra.types.model import ModelProfile, ModelRequest
+from mastra.providers.wire import WireOptions, left_out
+from mastra.types.model import ModelRequest
 from mastra.types.prompt import FilePart
 
 DIALECT = Dialect(
@@ -26,28 +23,12 @@ _SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
 class Mistral(OpenAIChat):
     """A model behind Mistral's API."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "mistral",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url or "https://api.mistral.ai/v1",
-            api_key=api_key,
-            key_env=("MISTRAL_API_KEY",),
-            headers=headers,
-            profile=profile,
-            http=http,
-            dialect=DIALECT,
-        )
+    vendor = "mistral"
+    home = "https://api.mistral.ai/v1"
+    key_env = ("MISTRAL_API_KEY",)
+
+    def __init__(self, model_id: str, **options: Unpack[WireOptions]) -> None:
+        super().__init__(model_id, dialect=DIALECT, **options)
 
     def settings(self, body: dict[str, Any], request: ModelRequest, warnings: list[str]) -> None:
         """The knobs of the call; thinking is switched on by a mode, not by an effort."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from mastra.providers.composer import Composer, parse_event
 from mastra.providers.failures import error_of_event
 from mastra.providers.framing import LineFraming
-from mastra.providers.keys import KeySource
 from mastra.providers.openai_chat import result_files, result_text
 from mastra.providers.schemas import Compiled, rewrite_plain
-from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import Decoder, WireModel, left_out, output_tool_of, unsupported, with_instruction
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
-from mastra.types.model import ModelProfile, ModelRequest
+from mastra.types.model import ModelRequest
 from mastra.types.prompt import (
     AssistantMessage,
     FilePart,
@@ -39,31 +36,15 @@ _TOP_LEVEL = frozenset({"think", "keep_alive", "truncate", "shift"})
 class Ollama(WireModel):
     """A model that Ollama serves."""
 
+    vendor = "ollama"
+    key_env = ("OLLAMA_API_KEY",)
+    key_required = False
     framing = LineFraming
     accept = "application/x-ndjson"
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "ollama",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url or host_url(),
-            api_key=api_key,
-            key_env=("OLLAMA_API_KEY",),
-            key_required=False,
-            headers=headers,
-            profile=profile,
-            http=http,
-        )
+    def default_url(self) -> str:
+        """Where OLLAMA_HOST says the server is."""
+        return host_url()
 
     def path(self, request: ModelRequest) -> str:
         """The endpoint."""

@@ -26,7 +26,7 @@ from mastra.providers.wire import (
     with_instruction,
 )
 from mastra.types.json import dumps
-from mastra.types.model import GeneratedFile, ModelProfile, ModelRequest, OutputSpec, Source, ToolCall, ToolResult
+from mastra.types.model import GeneratedFile, ModelRequest, OutputSpec, Source, ToolCall, ToolResult
 from mastra.types.prompt import (
     AssistantMessage,
     FilePart,
@@ -67,27 +67,9 @@ def make_openai(
 class OpenAIResponses(WireModel):
     """A model behind the Responses API."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "openai",
-        url: str = "https://api.openai.com/v1",
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url,
-            api_key=api_key,
-            key_env=("OPENAI_API_KEY",),
-            headers=headers,
-            profile=profile,
-            http=http,
-        )
+    vendor = "openai"
+    home = "https://api.openai.com/v1"
+    key_env = ("OPENAI_API_KEY",)
 
     def path(self, request: ModelRequest) -> str:
         """The endpoint."""

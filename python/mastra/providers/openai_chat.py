@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from mastra.errors import ModelUnavailable, RateLimited
 from mastra.providers.composer import Composer, OpenCall, parse_event
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import KeySource, Secret
+from mastra.providers.keys import Secret
 from mastra.providers.repeats import Repeats
 from mastra.providers.schemas import Compiled, drop_nulls, is_exact_in_strict, rewrite_plain, rewrite_strict
-from mastra.providers.transport import Http, HttpOptions
 from mastra.providers.wire import (
     Decoder,
     WireModel,
+    WireOptions,
     left_out,
     output_tool_of,
     snake_case,
@@ -26,7 +26,7 @@ from mastra.providers.wire import (
 )
 from mastra.types.chunks import FinishReason
 from mastra.types.json import dumps
-from mastra.types.model import GeneratedFile, ModelProfile, ModelRequest, OutputSpec, Source, ToolCall, ToolSpec
+from mastra.types.model import GeneratedFile, ModelRequest, OutputSpec, Source, ToolCall, ToolSpec
 from mastra.types.prompt import (
     AssistantMessage,
     FilePart,
@@ -82,31 +82,12 @@ _exact_form = Compiled(lambda schema: rewrite_strict(schema) if is_exact_in_stri
 class OpenAIChat(WireModel):
     """A model behind Chat Completions."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "openai-chat",
-        url: str = "https://api.openai.com/v1",
-        api_key: KeySource = None,
-        key_env: tuple[str, ...] = ("OPENAI_API_KEY",),
-        key_required: bool = True,
-        headers: Mapping[str, str] | None = None,
-        profile: ModelProfile | None = None,
-        http: Http | HttpOptions | None = None,
-        dialect: Dialect = OPENAI,
-    ) -> None:
-        super().__init__(
-            model_id,
-            provider=provider,
-            url=url,
-            api_key=api_key,
-            key_env=key_env,
-            key_required=key_required,
-            headers=headers,
-            profile=profile,
-            http=http,
-        )
+    vendor = "openai-chat"
+    home = "https://api.openai.com/v1"
+    key_env = ("OPENAI_API_KEY",)
+
+    def __init__(self, model_id: str, *, dialect: Dialect = OPENAI, **options: Unpack[WireOptions]) -> None:
+        super().__init__(model_id, **options)
         self.dialect = dialect
 
     def path(self, request: ModelRequest) -> str:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from mastra.errors import InvalidInput, Unsupported
+from mastra.errors import InvalidInput
 from mastra.ports.reranker import Ranked, Reranker
-from mastra.providers import catalog
-from mastra.providers.compatible import filled_url, variable_of
+from mastra.providers.compatible import facts_of, vendors_with
 from mastra.providers.endpoint import JsonEndpoint
 from mastra.providers.keys import KeySource
 from mastra.providers.transport import Http, HttpOptions
@@ -128,19 +127,9 @@ class CompatibleReranker(HttpReranker):
     """The rerank of a vendor in `compatible.toml`, or of any endpoint that speaks like Cohere's."""
 
     def __init__(self, model_id: str, *, vendor: str, url: str | None = None, **options: Any) -> None:
-        row = catalog.vendors().get(vendor)
-        if row is not None and url is None and "rerank" not in row:
-            raise Unsupported(f"{vendor} has no reranking.", hint=f"Known: {', '.join(self.vendors())}.")
-        super().__init__(
-            model_id,
-            provider=vendor,
-            url=url or filled_url(vendor, row),
-            key_env=tuple(row["key"]) if row else (variable_of(vendor),),
-            key_required=row.get("key_required", True) if row and url is None else False,
-            **options,
-        )
+        super().__init__(model_id, **facts_of(vendor, url, "rerank"), **options)
 
     @staticmethod
     def vendors() -> list[str]:
         """The vendors with reranking."""
-        return [name for name, row in catalog.vendors().items() if "rerank" in row]
+        return vendors_with("rerank")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypedDict
 
 from mastra import __version__
 from mastra.errors import BadDefinition, ModelError, ResponseMalformed, StreamBroken, Unsupported
@@ -104,9 +104,33 @@ class AnswerReader:
         return malformed
 
 
+class CallerOptions(TypedDict, total=False):
+    """What a caller may say of any model behind HTTP."""
+
+    api_key: KeySource
+    headers: Mapping[str, str] | None
+    profile: ModelProfile | None
+    http: Http | HttpOptions | None
+
+
+class WireOptions(CallerOptions, total=False):
+    """The same, and where the vendor is and which key it wants."""
+
+    provider: str | None
+    url: str | None
+    key_env: tuple[str, ...] | None
+    key_required: bool | None
+
+
 class WireModel(ChatModel):
     """A chat model behind HTTP. A subclass says how a request is written and how its answer is read."""
 
+    # What stands for the vendor itself, where a call does not say otherwise.
+    vendor: ClassVar[str]
+    home: ClassVar[str] = ""
+    key_env: ClassVar[tuple[str, ...]] = ()
+    key_required: ClassVar[bool] = True
+    own_headers: ClassVar[Mapping[str, str]] = {}
     framing: ClassVar[type[Any]] = SseFraming
     accept: ClassVar[str] = "text/event-stream"
 
@@ -114,23 +138,25 @@ class WireModel(ChatModel):
         self,
         model_id: str,
         *,
-        provider: str,
-        url: str,
+        provider: str | None = None,
+        url: str | None = None,
         api_key: KeySource = None,
-        key_env: tuple[str, ...] = (),
-        key_required: bool = True,
+        key_env: tuple[str, ...] | None = None,
+        key_required: bool | None = None,
         headers: Mapping[str, str] | None = None,
         profile: ModelProfile | None = None,
         http: Http | HttpOptions | None = None,
     ) -> None:
+        provider = provider or self.vendor
+        url = url or self.default_url()
         if not url.startswith(("http://", "https://")):
             raise BadDefinition(f"The URL of {provider!r} must begin with http:// or https://.", hint=f"Got {url!r}.")
         self.provider = provider
         self.model_id = model_id
         self.url = url.rstrip("/")
-        self.keys = KeyReader(api_key, env=key_env, provider=provider)
-        self.key_required = key_required
-        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self.keys = KeyReader(api_key, env=self.key_env if key_env is None else key_env, provider=provider)
+        self.needs_key = self.key_required if key_required is None else key_required
+        self.headers = {name.lower(): value for name, value in {**self.own_headers, **(headers or {})}.items()}
         for name, value in self.headers.items():
             if not _HEADER.fullmatch(value) or not _HEADER.fullmatch(name):
                 raise BadDefinition(f"The header {name!r} has a value that no HTTP header can carry.")
@@ -141,6 +167,10 @@ class WireModel(ChatModel):
         return f"{type(self).__name__}({self.provider}/{self.model_id})"
 
     # ------------------------------------------------------------ what a wire format says
+
+    def default_url(self) -> str:
+        """Where the API is when nobody says."""
+        return self.home
 
     @abstractmethod
     def path(self, request: ModelRequest) -> str:
@@ -211,7 +241,7 @@ class WireModel(ChatModel):
         return error
 
     async def _send(self, request: ModelRequest, content: bytes) -> tuple[Exchange, list[Secret | None]]:
-        key = await self.keys.read(required=self.key_required)
+        key = await self.keys.read(required=self.needs_key)
         settings = request.settings
         headers = {
             "content-type": "application/json",

@@ -47,7 +47,7 @@ def test_a_url_with_a_variable_needs_it(monkeypatch):
 
 async def test_an_endpoint_of_ones_own_needs_no_key_but_takes_one(monkeypatch):
     model = resolve_model({"id": "my-box/llama", "url": "http://127.0.0.1:1/v1"}).inner
-    assert await model.keys.read(required=model.key_required) is None
+    assert await model.keys.read(required=model.needs_key) is None
     monkeypatch.setenv("MY_BOX_API_KEY", "abc")
     assert (await model.keys.read()).reveal() == "abc"
     assert variable_of("my-box") == "MY_BOX_API_KEY"

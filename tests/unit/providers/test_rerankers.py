@@ -74,5 +74,5 @@ def test_names_reach_rerankers():
     assert resolve_reranker({"id": "acme/m", "url": "http://127.0.0.1:1"}).provider == "acme"
     with pytest.raises(UnknownAdapter, match="no reranking provider called 'groq'"):
         resolve_reranker("groq/m")
-    with pytest.raises(Unsupported, match="has no reranking"):
+    with pytest.raises(Unsupported, match="has no rerank"):
         rerankers.CompatibleReranker("m", vendor="groq")
