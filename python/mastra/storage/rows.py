@@ -94,19 +94,21 @@ def _plain(value: object) -> bool:
         deeper: list[object] = []
         for item in todo:
             if type(item) is dict:
-                for key, inner in item.items():
-                    if type(key) is not str:
-                        return False
-                    if type(inner) in _CONTAINERS:
-                        deeper.append(inner)
+                if not _TEXT.issuperset(map(type, item)):
+                    return False
+                inside = item.values()
             elif type(item) in _CONTAINERS:
-                deeper += [inner for inner in item if type(inner) in _CONTAINERS]  # type: ignore[attr-defined]  # a list or a tuple
+                inside = item  # type: ignore[assignment]  # a list or a tuple
+            else:
+                continue
+            deeper += [inner for inner in inside if type(inner) in _CONTAINERS]
         if not deeper:
             return True
         todo = deeper
     return False
 
 
+_TEXT = frozenset({str})
 _CONTAINERS = (dict, list, tuple)
 
 
@@ -159,11 +161,15 @@ def check_batch(batch: Sequence[Operation]) -> list[tuple[Operation, str]]:
         raise InvalidInput(f"A batch of {len(batch):,} operations; at most {MAX_BATCH:,} are done at once.")
     first: list[tuple[Operation, str]] = []
     rest: list[tuple[Operation, str]] = []
+    known: list[Table] = []
     for operation in batch:
-        check_table(operation.table)
+        table = operation.table
+        # A batch is about few tables, and looking one up by its value costs more than everything else here.
+        if not any(one is table for one in known):
+            known.append(check_table(table))
         check_key(operation.key)
         if isinstance(operation, Put):
-            rest.append((operation, encode_value(operation.table, operation.value)))
+            rest.append((operation, encode_value(table, operation.value)))
         elif isinstance(operation, Delete):
             rest.append((operation, ""))
         else:

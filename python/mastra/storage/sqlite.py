@@ -42,8 +42,8 @@ from mastra.storage.sqlite_file import (
 )  # fmt: skip
 from mastra.storage.sqlite_writer import Writer
 from mastra.types.filters import Condition, Matcher, compile_filter
-from mastra.types.json import loads
-from mastra.types.records import Delete, Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
+from mastra.types.json import dumps, loads
+from mastra.types.records import Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
 
 T = TypeVar("T")
 Durability = Literal["full", "process"]
@@ -297,9 +297,9 @@ class SqliteStorage(Storage):
     async def write(self, batch: Sequence[Operation]) -> None:
         """All of `batch` or nothing, synced to the disk when it returns."""
         checked = check_batch(batch)
-        for operation in batch:
-            if (operation.table.name, operation.table.indexes) not in self._declared:
-                await self._ready(operation.table)
+        for table in {id(operation.table): operation.table for operation in batch}.values():
+            if (table.name, table.indexes) not in self._declared:
+                await self._ready(table)
         if not checked:
             return
         if not self._full and len(checked) <= INLINE_WRITES and self._writer is not None:
@@ -418,29 +418,70 @@ def _one(table: Table) -> str:
     return f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
 
 
+@functools.lru_cache(maxsize=1024)
+def _several(table: Table) -> str:
+    name = sql_name(table)
+    return f"SELECT key, value FROM {name} WHERE tenant=? AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 - names are checked
+
+
+@functools.lru_cache(maxsize=1024)
+def _delete(table: Table) -> str:
+    return f"DELETE FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+
+
 def _apply(connection: apsw.Connection, checked: list[tuple[Operation, str]]) -> None:
-    """One batch inside the open transaction."""
+    """One batch inside the open transaction; operations of one kind that stand in a row are one call."""
+    expected = [operation for operation, _ in checked if type(operation) is Expect]
+    if expected:
+        _expect(connection, expected)
+    pending: list[tuple[str, ...]] = []
+    make: Callable[[Table], str] = _upsert
+    table: Table | None = None
     for operation, text in checked:
-        table = operation.table
-        if isinstance(operation, Put):
-            connection.execute(_upsert(table), (table.tenant, operation.key, text))
-        elif isinstance(operation, Delete):
-            sql = f"DELETE FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
-            connection.execute(sql, (table.tenant, operation.key))
-        else:
-            _expect(connection, operation)
+        if type(operation) is Expect:
+            continue
+        wanted = _upsert if type(operation) is Put else _delete
+        if operation.table is not table or wanted is not make:
+            if table is not None and pending:
+                _run(connection, make(table), pending)
+                pending = []
+            table, make = operation.table, wanted
+        place = (operation.table.tenant, operation.key)
+        pending.append((*place, text) if wanted is _upsert else place)
+    if table is not None:
+        _run(connection, make(table), pending)
+
+
+def _run(connection: apsw.Connection, sql: str, rows: list[tuple[str, ...]]) -> None:
+    if len(rows) == 1:
+        connection.execute(sql, rows[0])
+    else:
+        connection.executemany(sql, rows)
 
 
 # Many writes in a row are fenced by the same row.
 _known = functools.lru_cache(maxsize=1024)(loads)
+# From so many rows of a table on, they are looked up in one query.
+_MANY = 4
 
 
-def _expect(connection: apsw.Connection, operation: Expect) -> None:
-    text = connection.execute(_one(operation.table), (operation.table.tenant, operation.key)).get
-    if (operation.where is None) is not (text is None) or (
-        operation.where and not compile_filter(operation.where)(_known(text) if len(text) < 1024 else loads(text))
-    ):
-        raise Conflict(broken(operation), adapter="sqlite")
+def _expect(connection: apsw.Connection, expected: list[Expect]) -> None:
+    """Every precondition holds, or a `Conflict` names the first that does not."""
+    table = expected[0].table
+    found: dict[str, str] | None = None
+    if len(expected) >= _MANY and all(one.table is table or one.table == table for one in expected):
+        keys = dumps([one.key for one in expected])
+        found = dict(connection.execute(_several(table), (table.tenant, keys)))
+    for one in expected:
+        text: Any
+        if found is not None:
+            text = found.get(one.key)
+        else:
+            text = connection.execute(_one(one.table), (one.table.tenant, one.key)).get
+        if (one.where is None) is not (text is None) or (
+            one.where and not compile_filter(one.where)(_known(text) if len(text) < 1024 else loads(text))
+        ):
+            raise Conflict(broken(one), adapter="sqlite")
 
 
 def _condition(condition: Condition) -> tuple[str, list[Any]]:

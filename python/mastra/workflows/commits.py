@@ -1,9 +1,15 @@
-"""Writes that are repeated while storage is away, and looked up first when one of them may have happened."""
+"""Writes that are repeated while storage is away, looked up first when one of them may have happened, and shared.
+
+Runs that go side by side in one process share a commit: what one pass of the loop brings, and what comes while a
+commit is on its way, is written as one batch.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mastra.errors import Conflict, StorageUnavailable
 from mastra.workflows import crashpoints
@@ -14,16 +20,23 @@ if TYPE_CHECKING:
     from mastra.types.records import Operation
 
 TRIES = 5
+# A shared batch holds no more operations than this; a longer one of a single run goes alone.
+MAX_OPERATIONS = 1_000
 
 
 async def commit(
-    storage: Storage, clock: Clock, batch: Sequence[Operation], is_written: Callable[[], Awaitable[bool]]
+    storage: Storage,
+    clock: Clock,
+    batch: Sequence[Operation],
+    is_written: Callable[[], Awaitable[bool]],
+    *,
+    is_unsure: bool = False,
 ) -> None:
     """Write `batch` once. `Conflict`: it is surely not written; `StorageUnavailable`: nobody can tell.
 
-    A batch whose commit broke is not simply written again: its own first copy would break its preconditions.
+    A batch whose commit broke (`is_unsure`: already before this call) is not simply written again: its own first
+    copy would break its preconditions.
     """
-    is_unsure = False
     for attempt in range(TRIES):
         try:
             if is_unsure and await is_written():
@@ -43,3 +56,102 @@ async def commit(
             await clock.sleep(0.05 * 2**attempt)
         else:
             return
+
+
+class _Write(NamedTuple):
+    """What one run writes, and whoever waits for it."""
+
+    run: str
+    batch: Sequence[Operation]
+    is_written: Callable[[], Awaitable[bool]]
+    done: asyncio.Future[None]
+
+
+class Committer:
+    """Commits what the runs of one process write. Each write is whole or not at all, and none fails for another."""
+
+    def __init__(self, storage: Storage, clock: Clock, is_crowded: Callable[[], bool]) -> None:
+        self._storage = storage
+        self._clock = clock
+        # Whether others may write soon; who is alone does not wait for company.
+        self._is_crowded = is_crowded
+        self._waiting: deque[_Write] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self, run: str, batch: Sequence[Operation], is_written: Callable[[], Awaitable[bool]]) -> None:
+        """`commit`, together with what other runs write at this time. Rows of one run are in no other's batch."""
+        if self._task is None:
+            if not self._is_crowded():
+                await commit(self._storage, self._clock, batch, is_written)
+                return
+            self._task = asyncio.get_running_loop().create_task(self._drain(), name="mastra-commits")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Write(run, batch, is_written, done))
+        await done
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                await self._commit(self._take())
+        finally:
+            self._task = None
+            left, self._waiting = self._waiting, deque()
+            for one in left:
+                one.done.cancel()
+
+    def _take(self) -> list[_Write]:
+        """What may share a batch: one write of each run, so that no precondition is met by a row beside it."""
+        group: list[_Write] = []
+        runs: set[str] = set()
+        later: list[_Write] = []
+        room = MAX_OPERATIONS
+        while self._waiting and room > 0:
+            one = self._waiting.popleft()
+            if one.done.done():
+                continue  # whoever waited was cancelled
+            if one.run in runs or (group and len(one.batch) > room):
+                later.append(one)
+                continue
+            runs.add(one.run)
+            room -= len(one.batch)
+            group.append(one)
+        self._waiting.extendleft(reversed(later))
+        return group
+
+    async def _commit(self, group: list[_Write]) -> None:
+        if len(group) < 2:
+            for one in group:
+                await self._alone(one, is_unsure=False)
+            return
+        try:
+            crashpoints.reach("before-commit")
+            await self._storage.write([operation for one in group for operation in one.batch])
+            crashpoints.reach("after-commit")
+        except Exception as error:  # noqa: BLE001 - each of them finds out for itself what was wrong
+            is_unsure = isinstance(error, StorageUnavailable)
+            await asyncio.gather(*(self._alone(one, is_unsure=is_unsure) for one in group))
+            return
+        except BaseException:
+            for one in group:
+                one.done.cancel()
+            raise
+        for one in group:
+            if not one.done.done():
+                one.done.set_result(None)
+        # Two turns of the loop later those who were told have written again: they stay in one group, where two
+        # groups would wait for each other's commits.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def _alone(self, one: _Write, *, is_unsure: bool) -> None:
+        try:
+            await commit(self._storage, self._clock, one.batch, one.is_written, is_unsure=is_unsure)
+        except Exception as error:  # noqa: BLE001 - it is the waiter's
+            if not one.done.done():
+                one.done.set_exception(error)
+        except BaseException:
+            one.done.cancel()
+            raise
+        else:
+            if not one.done.done():
+                one.done.set_result(None)

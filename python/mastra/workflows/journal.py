@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class Journal:
 
     def new_row(self, **changes: Any) -> dict[str, Any]:
         """The row with changes and a new revision."""
-        row = {**self.row, **changes, "rev": os.urandom(8).hex(), "updatedAt": self.worker.now(), "seq": self.seq}
+        row = {**self.row, **changes, "rev": self.worker.new_rev(), "updatedAt": self.worker.now(), "seq": self.seq}
         row["status"] = changes.get("status", self.state.status)
         # Runs that are due sometime are found without looking at the others.
         row["timer"] = "set" if row.get("wakeAt") is not None else None
@@ -313,7 +313,12 @@ class Journal:
             changed["seq"] = self.seq + count
             batch.append(self.put_row(changed))
         try:
-            await commit(self.storage, self.worker.clock, batch, lambda: self._has(self.seq, changed))
+            is_written = functools.partial(self._has, self.seq, changed)
+            if alone:
+                # What a step writes beside its record may touch the rows of others.
+                await commit(self.storage, self.worker.clock, batch, is_written)
+            else:
+                await self.worker.committer.write(self.key, batch, is_written)
         except Conflict:
             found = await self.storage.get(RUNS, self.key)
             if alone and found is not None and found["token"] == self.token:
@@ -340,7 +345,7 @@ class Journal:
             return found is not None and found["rev"] == row["rev"]
 
         try:
-            await commit(self.storage, self.worker.clock, batch, is_written)
+            await self.worker.committer.write(self.key, batch, is_written)
         except StorageUnavailable:
             # It may be ours without anybody carrying it; the worker looks as soon as storage is back.
             self.worker.orphans.add(self.key)

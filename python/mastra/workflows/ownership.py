@@ -160,7 +160,7 @@ async def cancel_stored(run: Carrier[Any, Any]) -> None:
                 "token": row["token"] + 1,
                 "cancel": True,
                 "notify": row["owner"],
-                "rev": f"c{row['rev']}"[:16],
+                "rev": worker.new_rev(),
             }
             try:
                 await journal.storage.write(

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
 
 from mastra.errors import Conflict, InvalidInput, RunMissing
-from mastra.types.ids import check_id, new_id
+from mastra.types.ids import check_id, new_ordered_id
 from mastra.types.records import Order, Record
 from mastra.types.schema import to_json
 from mastra.workflows.inbox import send
@@ -186,7 +186,7 @@ class StoredRuns:
 def fresh(workflow: Workflow[Any, Any], run_id: str | None, resource: str | None) -> RunState:
     """A run that nobody has heard of."""
     now = int(workflow.services.clock.now().timestamp() * 1000)
-    id = new_id() if run_id is None else check_id(run_id, "run id")  # noqa: A001 - the word of the protocol
+    id = new_ordered_id() if run_id is None else check_id(run_id, "run id")  # noqa: A001 - the word of the protocol
     state = RunState(workflow.id, id, resource, workflow.hash, now)
     state.shape = workflow.shape
     return state

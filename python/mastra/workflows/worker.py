@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import sys
@@ -14,6 +15,7 @@ from mastra.errors import Conflict, MastraError, StorageUnavailable
 from mastra.types.ids import new_id
 from mastra.types.records import Delete, Expect, Order, Put
 from mastra.workflows import crashpoints
+from mastra.workflows.commits import Committer
 from mastra.workflows.dispatch import Dispatch
 from mastra.workflows.tables import RUNS, WORKERS
 
@@ -62,6 +64,8 @@ class Worker:
         # Workflows that are bound to the application without being registered there.
         self.workflows: dict[str, Any] = {}
         self.dispatch = Dispatch(self)
+        self.committer = self._new_committer()
+        self._rev_prefix, self._revs = new_id()[:13], itertools.count()
         # Other things to do on every tick: schedules, queues.
         self.chores: list[Callable[[], Any]] = []
 
@@ -77,6 +81,13 @@ class Worker:
         """Milliseconds since 1970."""
         return int(self.clock.now().timestamp() * 1000)
 
+    def new_rev(self) -> str:
+        """A revision that no row of a run ever had."""
+        return f"{self._rev_prefix}.{next(self._revs):x}"
+
+    def _new_committer(self) -> Committer:
+        return Committer(self.storage, self.clock, lambda: len(self.active) > 1)
+
     # ------------------------------------------------------------ life
 
     async def ensure(self) -> None:
@@ -91,6 +102,7 @@ class Worker:
             # A process may run one loop after another; what belonged to the old one ended with it.
             self._loop, self._starting, self._due = loop, asyncio.Lock(), asyncio.Event()
             self._tasks, self.active, self._watchers = [], {}, {}
+            self.committer = self._new_committer()
         async with self._starting:
             if self._tasks:
                 return

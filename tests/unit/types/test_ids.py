@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mastra.errors import InvalidId
-from mastra.types.ids import MAX_LENGTH, check_id, new_id
+from mastra.types.ids import MAX_LENGTH, check_id, new_id, new_ordered_id
 
 
 def test_new_ids_are_version_4_uuids_and_differ() -> None:
@@ -16,6 +17,16 @@ def test_new_ids_are_version_4_uuids_and_differ() -> None:
     parsed = [uuid.UUID(text) for text in ids]
     assert all(item.version == 4 and item.variant == uuid.RFC_4122 for item in parsed)
     assert {str(item) for item in parsed} == ids
+
+
+def test_ordered_ids_are_version_7_uuids_that_sort_by_time() -> None:
+    first = [new_ordered_id() for _ in range(1000)]
+    time.sleep(0.002)
+    second = [new_ordered_id() for _ in range(1000)]
+    parsed = [uuid.UUID(text) for text in first + second]
+    assert len(set(parsed)) == 2000
+    assert all(item.version == 7 and item.variant == uuid.RFC_4122 for item in parsed)
+    assert max(first) < min(second)
 
 
 @given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.:@+=~\-]{0,127}", fullmatch=True))

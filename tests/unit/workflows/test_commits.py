@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mastra import StepContext, Workflow, step
-from mastra.errors import CommitUnknown, StorageUnavailable
+from mastra.errors import CommitUnknown, Conflict, InvalidInput, StorageUnavailable
+from mastra.runtime.clock import SYSTEM_CLOCK
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
 from mastra.types.records import Delete, Expect, Operation, Put, Table
+from mastra.workflows.commits import Committer
 from mastra.workflows.tables import EVENTS, RUNS
 from mastra.workflows.worker import Worker
 
@@ -125,3 +127,89 @@ async def test_a_run_whose_start_may_have_been_written_is_not_left_lying():
         storage.breaks, storage.is_away = 0, False
         async with asyncio.timeout(5):
             assert (await (await flow.get_run("r1")).wait()).result == {"n": 0}
+
+
+class Counted(Unsure):
+    """Storage that notes how long each batch was, and can be held."""
+
+    def __init__(self, *, written=True):
+        super().__init__(written=written)
+        self.batches = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def write(self, batch):
+        await self.gate.wait()
+        self.batches.append(len(batch))
+        await super().write(batch)
+
+
+def crowd(storage):
+    committer = Committer(storage, SYSTEM_CLOCK, lambda: True)
+
+    def write(name, *batch):
+        async def is_written():
+            return all([await storage.get(one.table, one.key) is not None for one in batch])
+
+        return asyncio.ensure_future(committer.write(name, batch, is_written))
+
+    return write
+
+
+async def test_runs_side_by_side_share_a_commit_and_each_fails_alone():
+    storage = Counted()
+    write = crowd(storage)
+    good = [write(f"r{n}", Put(NOTES, f"n{n}", {"n": n})) for n in range(20)]
+    await asyncio.gather(*good)
+    assert storage.batches == [20]
+    storage.batches.clear()
+    late = write("late", Expect(NOTES, "n1", {"n": 7}), Put(NOTES, "x", {}))
+    bad = write("bad", Put(NOTES, "y", {"a": "\0"}))
+    fine = write("fine", Put(NOTES, "z", {}))
+    found = await asyncio.gather(late, bad, fine, return_exceptions=True)
+    assert [type(one) for one in found] == [Conflict, InvalidInput, type(None)]
+    assert [await storage.get(NOTES, key) for key in "xyz"] == [None, None, {}]
+
+
+async def test_two_writes_of_one_run_never_share_a_commit():
+    storage = Counted()
+    write = crowd(storage)
+    await storage.write([Put(NOTES, "row", {"rev": 1})])
+    claims = [write("run", Expect(NOTES, "row", {"rev": 1}), Put(NOTES, "row", {"rev": 2, "by": n})) for n in range(8)]
+    found = await asyncio.gather(*claims, return_exceptions=True)
+    assert [type(one) for one in found] == [type(None)] + [Conflict] * 7
+    assert (await storage.get(NOTES, "row"))["by"] == 0
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_shared_commit_of_unknown_outcome_is_looked_up_by_each(written):
+    storage = Counted(written=written)
+    write = crowd(storage)
+    storage.breaks = 1
+    rows = [write(f"r{n}", Expect(NOTES, f"n{n}", None), Put(NOTES, f"n{n}", {"n": n})) for n in range(5)]
+    await asyncio.gather(*rows)
+    assert [(await storage.get(NOTES, f"n{n}"))["n"] for n in range(5)] == list(range(5))
+    assert sum(storage.batches) == (10 if written else 20)
+
+
+async def test_a_write_that_was_given_up_before_its_turn_is_not_done():
+    storage = Counted()
+    write = crowd(storage)
+    storage.gate.clear()
+    first = write("a", Put(NOTES, "a", {}))
+    await asyncio.sleep(0.01)
+    second, third = write("b", Put(NOTES, "b", {})), write("c", Put(NOTES, "c", {}))
+    await asyncio.sleep(0.01)
+    second.cancel()
+    storage.gate.set()
+    await asyncio.gather(first, third)
+    assert [await storage.get(NOTES, key) for key in "abc"] == [{}, None, {}]
+
+
+async def test_a_batch_that_is_too_long_to_share_goes_alone_and_none_waits_for_ever():
+    storage = Counted()
+    write = crowd(storage)
+    long = write("long", *[Put(NOTES, f"l{n}", {"n": n}) for n in range(1_500)])
+    short = [write(f"r{n}", Put(NOTES, f"n{n}", {})) for n in range(3)]
+    await asyncio.gather(long, *short)
+    assert storage.batches == [1_500, 3]

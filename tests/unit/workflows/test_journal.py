@@ -6,9 +6,11 @@ import pytest
 
 from mastra import StepContext, Workflow, step
 from mastra.errors import Conflict, HistoryMismatch, LeaseLost, NotSuspended, ResumeClaimed, RunExists, RunMissing
+from mastra.runtime.clock import SYSTEM_CLOCK
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
 from mastra.storage.sqlite import SqliteStorage
+from mastra.testing.clock import HandClock
 from mastra.types.records import Expect, Put, Table
 from mastra.workflows.tables import EVENTS, JOURNAL, RUNS, VALUES, WORKERS
 from mastra.workflows.worker import Worker
@@ -27,8 +29,8 @@ async def storage(request, tmp_path):
 class Process:
     """A worker process, as far as storage can tell."""
 
-    def __init__(self, storage, *build, **options):
-        self.services = Services(storage=storage)
+    def __init__(self, storage, *build, clock=SYSTEM_CLOCK, **options):
+        self.services = Services(storage=storage, clock=clock)
         self.worker = self.services.workflow_worker = Worker(self.services, **options)
         self.workflows = {}
         for workflow in build:
@@ -228,19 +230,26 @@ async def test_events_are_stored_before_they_are_acknowledged_and_taken_once_in_
 
 
 async def test_a_long_sleep_costs_no_memory_and_ends_on_time(storage):
-    def build():
-        return Workflow("sleeper").then(lambda v: v).sleep(0.15).then(lambda v: {"woke": True}).commit()
-
-    async with Process(storage, build(), tick_s=0.05, park_after_s=0.05) as process:
-        run = await process.workflows["sleeper"].create_run("r1")
+    clock = HandClock()
+    flow = Workflow("sleeper").then(lambda v: v).sleep(3600).then(lambda v: {"woke": True}).commit()
+    async with Process(storage, flow, clock=clock, lease_s=10_000, tick_s=60) as process:
+        run = await flow.create_run("r1")
         await run.start_async({})
-        await asyncio.sleep(0.05)
-        assert process.worker.active == {}
+        while process.worker.active:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
+        row = await storage.get(RUNS, "sleeper/r1")
+        assert (row["status"], row["owner"]) == ("waiting", None)
+        await clock.advance(3599)
+        await asyncio.sleep(0.02)
         assert (await storage.get(RUNS, "sleeper/r1"))["status"] == "waiting"
-        result = await run.wait()
+        ending = asyncio.ensure_future(run.wait())
+        while not ending.done():
+            await clock.advance(0.5)
+            await asyncio.sleep(0.002)
+        result = ending.result()
         assert result.result == {"woke": True}
         sleep = next(one for name, one in result.steps.items() if name.startswith("sleep"))
-        assert sleep.ended_at - sleep.started_at >= 150
+        assert sleep.ended_at - sleep.started_at >= 3_600_000
 
 
 async def test_a_run_is_canceled_from_another_process(storage):
