@@ -96,12 +96,9 @@ def _plain(value: object) -> bool:
             if type(item) is dict:
                 if not _TEXT.issuperset(map(type, item)):
                     return False
-                inside = item.values()
+                deeper += [inner for inner in item.values() if type(inner) in _CONTAINERS]
             elif type(item) in _CONTAINERS:
-                inside = item  # type: ignore[assignment]  # a list or a tuple
-            else:
-                continue
-            deeper += [inner for inner in inside if type(inner) in _CONTAINERS]
+                deeper += [inner for inner in item if type(inner) in _CONTAINERS]  # type: ignore[attr-defined]  # a list or a tuple
         if not deeper:
             return True
         todo = deeper
