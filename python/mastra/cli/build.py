@@ -22,12 +22,10 @@ from mastra.cli.output import emit, fail
 LEFT_OUT = {".git", ".venv", "venv", "__pycache__", "dist", "node_modules", ".env", ".mypy_cache", ".ruff_cache"}
 ENTRY = '''"""Starts the application of this folder: python serve.py."""
 
-import os
-
-from mastra.server.serve import run
+from mastra.server.serve import run, settings_of
 
 if __name__ == "__main__":
-    run({target!r}, host=os.environ.get("MASTRA_HOST", "127.0.0.1"), port=int(os.environ.get("PORT", "4111")))
+    run({target!r}, settings_of())
 '''
 
 

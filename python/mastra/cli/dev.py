@@ -18,13 +18,14 @@ def dev(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve an application with reload, a request log and a page to chat and to see its runs."""
-    from mastra.server.serve import default_host, default_port, run  # noqa: PLC0415 - only who serves loads it
+    from mastra.server.serve import run, settings_of  # noqa: PLC0415 - only who serves loads it
 
-    address, number = host or default_host(), port or default_port()
+    live = settings_of(host, port, workers=1)
+    address, number = live.current.server.host, live.current.server.port
     url = f"http://{'localhost' if address == '127.0.0.1' else address}:{number}"
     typer.echo(f"mastra dev: {url} (page), {url}/api (API), {url}/api/openapi.json")
     if open_page:
         import webbrowser  # noqa: PLC0415
 
         webbrowser.open(url)
-    run(target, host=address, port=number, reload=reload, page=True)
+    run(target, live, reload=reload, page=True)

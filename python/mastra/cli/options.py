@@ -15,5 +15,5 @@ App = Annotated[
     typer.Option("--app", help="The application, as module:attribute. Without it: app.py or main.py."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
-Host = Annotated[str | None, typer.Option(help="The address to listen on (MASTRA_HOST, else 127.0.0.1).")]
-Port = Annotated[int | None, typer.Option(help="The port to listen on (PORT, else 4111).", min=1, max=65535)]
+Host = Annotated[str | None, typer.Option(help="The address to listen on (MASTRA_HOST, else server.host).")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on (PORT, else server.port).", min=1, max=65535)]

@@ -14,10 +14,12 @@ def start(
     *,
     host: Host = None,
     port: Port = None,
-    workers: Annotated[int, typer.Option(help="Processes that share the port and the storage.", min=1, max=64)] = 1,
-    log_level: Annotated[str, typer.Option(help="critical, error, warning, info or debug.")] = "warning",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the port and the storage.", min=1, max=64)
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
-    """Serve an application. Without auth it only listens on this machine."""
-    from mastra.server.serve import default_host, default_port, run  # noqa: PLC0415 - only who serves loads it
+    """Serve an application. Without auth it only listens on this machine. Options win over settings (mastra.toml)."""
+    from mastra.server.serve import run, settings_of  # noqa: PLC0415 - only who serves loads it
 
-    run(target, host=host or default_host(), port=port or default_port(), workers=workers, log_level=log_level)
+    run(target, settings_of(host, port, workers=workers, log_level=log_level))

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from starlette.applications import Starlette
 
@@ -47,6 +47,18 @@ STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"connection", b"keep-alive"
 _NOT_FOUND = b"404 Not Found"
 
 
+class Companion(Protocol):
+    """Something that stands beside a server."""
+
+    async def start(self) -> None:
+        """The server is open."""
+        ...
+
+    async def stop(self) -> None:
+        """The server has closed."""
+        ...
+
+
 class App:
     """The ASGI application of one `Mastra`. Mount it anywhere, or run it with `mastra start`."""
 
@@ -65,6 +77,18 @@ class App:
         for layer in reversed(options.middleware):
             self._entry = layer.cls(self._entry, *layer.args, **layer.kwargs)
         self._owns_life = False
+        # What lives as long as the server and is not its own: started once it is open, stopped last.
+        self.companions: list[Companion] = []
+
+    def reconfigure(self, options: ServerOptions) -> None:
+        """Serve with these options from the next request on; connections that are open keep theirs.
+
+        Prefix, routes, middleware, audit and logs are made once, at the start.
+        """
+        self.options = options
+        self.state.reconfigure(options)
+        self.gate = Gate(self.state)
+        self.cors = self.gate.cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: HTTP, WebSocket and lifespan."""
@@ -98,6 +122,8 @@ class App:
         self._owns_life = not self.mastra.is_open
         if self._owns_life:
             await self.mastra.open()
+        for companion in self.companions:
+            await companion.start()
 
     async def shutdown(self) -> None:
         """Let runs finish, give back what was opened. Idempotent."""
@@ -109,6 +135,9 @@ class App:
             logging.getLogger("mastra").removeHandler(self.state.logs)
         if self._owns_life:
             await self.mastra.close(drain_s=self.options.drain_s)
+        # Last: another worker may be following a run that has just been drained.
+        for companion in self.companions:
+            await companion.stop()
 
     # ---------------------------------------------------------------- requests
 

@@ -20,7 +20,7 @@ class Limiter:
     """Token buckets by name, bounded: the one that was used longest ago is forgotten first."""
 
     def __init__(self, rate: Rate, *, keep: int = 50_000, now: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
+        self.rate = rate
         self._keep = keep
         self._now = now
         # name -> (tokens left, when that was)
@@ -31,22 +31,22 @@ class Limiter:
         left, now = self._left(name)
         if left < 1.0:
             self._put(name, left, now)
-            return (1.0 - left) / self._rate.per_second
+            return (1.0 - left) / self.rate.per_second
         self._put(name, left - 1.0, now)
         return 0.0
 
     def wait(self, name: str) -> float:
         """How long until there is a token, without taking one."""
         left, _ = self._left(name)
-        return 0.0 if left >= 1.0 else (1.0 - left) / self._rate.per_second
+        return 0.0 if left >= 1.0 else (1.0 - left) / self.rate.per_second
 
     def _left(self, name: str) -> tuple[float, float]:
         now = self._now()
         bucket = self._buckets.get(name)
         if bucket is None:
-            return float(self._rate.burst), now
+            return float(self.rate.burst), now
         left, then = bucket
-        return min(float(self._rate.burst), left + (now - then) * self._rate.per_second), now
+        return min(float(self.rate.burst), left + (now - then) * self.rate.per_second), now
 
     def _put(self, name: str, left: float, now: float) -> None:
         self._buckets[name] = (left, now)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Self
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -27,6 +29,14 @@ class Histogram:
         if trace_id:
             self.exemplars[at] = (trace_id, seconds, time.time())
 
+    def add(self, counts: Iterable[int], total: float, exemplars: Iterable[tuple[int, str, float, float]]) -> None:
+        """Add what another worker observed; of two exemplars the newer one stays."""
+        self.counts = [one + other for one, other in zip(self.counts, counts, strict=True)]
+        self.total += total
+        for at, trace_id, seconds, when in exemplars:
+            if at not in self.exemplars or self.exemplars[at][2] < when:
+                self.exemplars[at] = (trace_id, seconds, when)
+
 
 class Metrics:
     """What the server counts."""
@@ -42,6 +52,34 @@ class Metrics:
         """One answered request; `path` is the route's, so that ids do not become labels."""
         self.requests[method, path, status] += 1
         self.durations[path].observe(seconds, trace_id)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything as data, for another worker."""
+        return {
+            "requests": [[*labels, count] for labels, count in self.requests.items()],
+            "durations": [
+                [path, one.counts, one.total, [[at, *told] for at, told in one.exemplars.items()]]
+                for path, one in self.durations.items()
+            ],
+            "inFlight": self.in_flight,
+            "streams": self.streams,
+            "refused": dict(self.refused),
+        }
+
+    @classmethod
+    def together(cls, snapshots: Iterable[dict[str, Any]]) -> Self:
+        """The sum over several workers."""
+        made = cls()
+        for one in snapshots:
+            for method, path, status, count in one["requests"]:
+                made.requests[method, path, status] += count
+            for path, counts, total, exemplars in one["durations"]:
+                made.durations[path].add(counts, total, exemplars)
+            made.in_flight += one["inFlight"]
+            made.streams += one["streams"]
+            for reason, count in one["refused"].items():
+                made.refused[reason] += count
+        return made
 
     def text(self, extra: dict[str, float] | None = None, *, exemplars: bool = False) -> str:
         """Everything, one line a value. Exemplars are an OpenMetrics feature and only written when asked for."""

@@ -16,7 +16,7 @@ from mastra.types.json import dumps as _encode
 from mastra.types.times import to_wire
 
 if TYPE_CHECKING:
-    from mastra.runtime.broadcast import RunLog
+    from mastra.runtime.broadcast import Observed
     from mastra.runtime.stream import RunStream
 
 DONE = b"data: [DONE]\n\n"
@@ -114,11 +114,11 @@ async def agent_body(run: RunStream[Any], *, resumable: bool = False) -> AsyncIt
         yield DONE
 
 
-async def observe_body(log: RunLog, offset: int) -> AsyncIterator[bytes]:
-    """The chunks of a run from an offset on, in the envelope that carries each one's index."""
-    async for index, chunk in log.observe(offset):
+async def observe_body(run_id: str, chunks: AsyncIterable[Observed]) -> AsyncIterator[bytes]:
+    """The chunks of a run, in the envelope that carries each one's index."""
+    async for index, chunk in chunks:
         created = to_wire(datetime.now(UTC))
-        envelope = {"type": "chunk", "runId": log.run_id, "data": chunk.to_wire(), "createdAt": created, "index": index}
+        envelope = {"type": "chunk", "runId": run_id, "data": chunk.to_wire(), "createdAt": created, "index": index}
         yield b"data: " + dumps(envelope) + b"\n\nid: %d\n\n" % index
     yield DONE
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from mastra.memory.memory import Memory
-from mastra.server.limits import Limiter
+from mastra.server.limits import Limiter, Rate
 from mastra.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mastra.server.audit import AuditLog
     from mastra.server.log_ring import LogRing
     from mastra.server.options import ServerOptions
+    from mastra.server.siblings import Siblings
     from mastra.server.table import Table
 
 
@@ -38,6 +39,12 @@ class RunOwners:
     def owner(self, run_id: str) -> str | None:
         """The owner of a run; None when nobody owns it or it is forgotten."""
         return self._owners.get(run_id)
+
+
+def _limiter(there: Limiter | None, rate: Rate | None) -> Limiter | None:
+    if there is not None and there.rate == rate:
+        return there
+    return Limiter(rate) if rate else None
 
 
 class OpenStream:
@@ -64,15 +71,25 @@ class State:
         self.audit = audit
         self.metrics = Metrics()
         self.started = time.monotonic()
-        self.keys = Limiter(options.rate_per_key) if options.rate_per_key else None
-        self.addresses = Limiter(options.rate_per_address) if options.rate_per_address else None
+        self.keys: Limiter | None = None
+        self.addresses: Limiter | None = None
         self.guesses = Limiter(options.guess_rate)
+        self.reconfigure(options)
         self.runs = RunOwners()
         self.logs: LogRing | None = None
+        # The other workers, where there are several.
+        self.siblings: Siblings | None = None
         self._memory: Memory | None = None
         self.streams: set[OpenStream] = set()
         self.stopping = False
         self._heart: asyncio.Task[None] | None = None
+
+    def reconfigure(self, options: ServerOptions) -> None:
+        """Take other options; what callers have used of a limit that stays the same is not forgotten."""
+        self.options = options
+        self.keys = _limiter(self.keys, options.rate_per_key)
+        self.addresses = _limiter(self.addresses, options.rate_per_address)
+        self.guesses = _limiter(self.guesses, options.guess_rate) or self.guesses
 
     @property
     def memory(self) -> Memory:
@@ -84,6 +101,21 @@ class State:
                 made.bind(self.mastra.services)
             self._memory = made
         return self._memory
+
+    async def all_metrics(self) -> Metrics:
+        """The counters of all workers together."""
+        if self.siblings is None:
+            return self.metrics
+        theirs = [values[0] for values in await self.siblings.ask("metrics")]
+        return Metrics.together([self.metrics.snapshot(), *theirs])
+
+    async def find_logs(self, **wanted: Any) -> list[dict[str, Any]]:
+        """The log records of all workers that fit, newest first."""
+        rows = self.logs.find(**wanted) if self.logs is not None else []
+        if self.siblings is None:
+            return rows
+        theirs = await self.siblings.ask("logs", wanted)
+        return sorted((row for found in (rows, *theirs) for row in found), key=lambda row: row["time"], reverse=True)
 
     def opened(self, stream: OpenStream) -> None:
         """A stream began; the first one starts the heart."""

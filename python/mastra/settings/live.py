@@ -14,6 +14,7 @@ from mastra.settings.settings import Settings
 from mastra.settings.sources import find_file
 
 Subscriber: TypeAlias = Callable[[Settings, Settings], None]
+Stamp: TypeAlias = tuple[int, int, int] | None
 
 log = logging.getLogger("mastra.settings")
 
@@ -34,8 +35,10 @@ class LiveSettings:
         self._environ = environ
         self._arguments = arguments
         self._subscribers: list[Subscriber] = []
-        self._seen = self._fingerprint()
+        self._checks: list[Callable[[Settings], None]] = []
         self.current = self._load()
+        self._beside = self._stamps(self.current)
+        self._seen = self._fingerprint()
 
     def _load(self) -> Settings:
         return Settings.load(self._file, dotenv=self._dotenv, environ=self._environ, arguments=self._arguments)
@@ -45,21 +48,29 @@ class LiveSettings:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber) if subscriber in self._subscribers else None
 
+    def guard(self, check: Callable[[Settings], None]) -> None:
+        """Ask `check(new)` before every change: a `MastraError` refuses it as if the file were invalid."""
+        self._checks.append(check)
+
     def reload(self) -> bool:
-        """Read everything again; whether the settings changed.
+        """Read everything again; whether the settings, or a file that they name, changed.
 
         An invalid file leaves the old settings in force and is logged. A subscriber that raises is logged; the
         others are told all the same.
         """
         try:
             new = self._load()
+            beside = self._stamps(new)
+            for check in self._checks:
+                check(new)
         except MastraError as error:
             log.error("The changed settings are refused, the old ones stay in force: %s", error)  # noqa: TRY400 - the message says it all
             return False
         old, self.current = self.current, new
-        if old == new:
+        same, self._beside = beside == self._beside, beside
+        if old == new and same:
             return False
-        log.info("The settings changed: %s", ", ".join(_changes(old, new)))
+        log.info("The settings changed: %s", ", ".join(_changes(old, new)) or "a file that they name")
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(old, new)
@@ -76,11 +87,16 @@ class LiveSettings:
                 self.reload()
             await asyncio.sleep(every_s)
 
-    def _fingerprint(self) -> tuple[tuple[int, int, int] | None, ...]:
-        return tuple(map(_stamp, (self._file, self._dotenv)))
+    def _fingerprint(self) -> tuple[Stamp, ...]:
+        if self._file is None:
+            self._file = find_file(None)  # one that was not there at the start
+        return tuple(map(_stamp, (self._file, self._dotenv, *self.current.files())))
+
+    def _stamps(self, settings: Settings) -> tuple[Stamp, ...]:
+        return tuple(map(_stamp, settings.files()))
 
 
-def _stamp(path: Path | None) -> tuple[int, int, int] | None:
+def _stamp(path: Path | None) -> Stamp:
     if path is None:
         return None
     try:
@@ -92,6 +108,11 @@ def _stamp(path: Path | None) -> tuple[int, int, int] | None:
 
 def _changes(old: Settings, new: Settings) -> list[str]:
     before, after = old.to_dict(), new.to_dict()
+    names = [f"{section}.{field}" for section, part in after.items() for field in part]
+    moved = old.given ^ new.given
     return [
-        f"{section}.{name}" for section, part in after.items() for name in part if part[name] != before[section][name]
+        name
+        for name in names
+        for section, _, field in [name.partition(".")]
+        if name in moved or before[section][field] != after[section][field]
     ]

@@ -22,8 +22,11 @@ _NO_SECRET = Secret("")
 _PLATFORM = detect().defaults
 
 
-def _setting(default: Any, meaning: str, *, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+def _setting(
+    default: Any, meaning: str, *, low: float | None = None, high: float | None = None, watched: bool = False
+) -> Any:
+    """A setting. `watched`: it names a file whose contents belong to the settings."""
+    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high, "watched": watched})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,10 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = _setting((), "Origins that browsers may call from; `*` allows all.")
     max_body_bytes: int = _setting(4 * 1024 * 1024, "Longest request body.", low=1024)
     token: Secret = _setting(_NO_SECRET, "A token that every request must carry; empty asks for none.")  # noqa: RUF009 - a field, not a value
+    keys_file: str = _setting("", "A TOML or JSON file of API keys (their hashes) and whose they are.", watched=True)
+    rate_per_key: float = _setting(0.0, "Requests a second of one key; twice as many at once; 0 is no limit.", low=0)
+    rate_per_address: float = _setting(0.0, "The same for one address.", low=0)
+    timeout_s: float = _setting(180.0, "Longest wait for an answer that is not streamed.", low=0.1)
     drain_s: float = _setting(20.0, "How long running requests may finish at shutdown.", low=0, high=3600)
 
 
@@ -93,6 +100,8 @@ class Settings:
     connections: ConnectionSettings = ConnectionSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
+    # The names of those that a source has set, whatever to: they win over what an application's code says.
+    given: frozenset[str] = frozenset()
 
     @classmethod
     def load(
@@ -125,7 +134,7 @@ class Settings:
     @classmethod
     def _of(cls, values: Mapping[str, Given]) -> Self:
         sections = {}
-        for section in dataclasses.fields(cls):
+        for section in _sections():
             kind: Any = type(section.default)
             hints = get_type_hints(kind)
             given = {}
@@ -134,7 +143,16 @@ class Settings:
                 if found is not None:
                     given[item.name] = convert(f"{section.name}.{item.name}", found, hints[item.name], item.metadata)
             sections[section.name] = kind(**given)
-        return cls(**sections)
+        return cls(**sections, given=frozenset(values))
+
+    def files(self) -> list[Path]:
+        """The files beside the settings file whose contents belong to the settings."""
+        return [
+            Path(value)
+            for section in _sections()
+            for item in dataclasses.fields(getattr(self, section.name))
+            if item.metadata["watched"] and (value := getattr(getattr(self, section.name), item.name))
+        ]
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """All values as plain data, secrets masked: for `mastra settings` and bug reports."""
@@ -143,9 +161,14 @@ class Settings:
                 item.name: str(value) if isinstance(value := getattr(part, item.name), Secret) else value
                 for item in dataclasses.fields(part)
             }
-            for section in dataclasses.fields(self)
+            for section in _sections()
             for part in [getattr(self, section.name)]
         }
+
+
+def _sections() -> Iterator[dataclasses.Field[Any]]:
+    """The fields of `Settings` that are sections."""
+    return (item for item in dataclasses.fields(Settings) if dataclasses.is_dataclass(item.default))
 
 
 class Description(NamedTuple):
@@ -160,7 +183,7 @@ class Description(NamedTuple):
 
 def describe() -> Iterator[Description]:
     """Every setting, in order."""
-    for section in dataclasses.fields(Settings):
+    for section in _sections():
         kind: Any = type(section.default)
         for item in dataclasses.fields(kind):
             default = item.default

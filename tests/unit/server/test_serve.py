@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from mastra.errors import BadSetting
-from mastra.server.serve import DEFAULT_PORT, default_host, default_port
+from mastra.server.serve import settings_of
 
 # The tool takes until the file `go` is there: the test decides when the run may end.
 APPLICATION = """
@@ -121,14 +121,17 @@ def test_a_stream_that_does_not_end_is_cut_at_the_deadline(tmp_path: Path) -> No
 def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORT", raising=False)
     monkeypatch.delenv("MASTRA_HOST", raising=False)
-    assert (default_host(), default_port()) == ("127.0.0.1", DEFAULT_PORT)
+    server = settings_of().current.server
+    assert (server.host, server.port, server.workers) == ("127.0.0.1", 4111, 1)
     monkeypatch.setenv("PORT", "8080")
     monkeypatch.setenv("MASTRA_HOST", "::1")
-    assert (default_host(), default_port()) == ("::1", 8080)
+    server = settings_of(workers=3).current.server
+    assert (server.host, server.port, server.workers) == ("::1", 8080, 3)
+    assert settings_of("localhost", 99).current.server.port == 99
 
 
 @pytest.mark.parametrize("text", ["x", "0", "65536", "-1", "8 0"])
 def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("PORT", text)
     with pytest.raises(BadSetting, match="PORT"):
-        default_port()
+        settings_of()

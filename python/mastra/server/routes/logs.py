@@ -30,7 +30,7 @@ async def list_logs(call: Call) -> dict[str, Any]:
     if call.state.logs is not None and query["transportId"] == TRANSPORT:
         given = query.get("filters") or []
         pairs = [item.partition(":") for item in ([given] if isinstance(given, str) else given)]
-        rows = call.state.logs.find(
+        rows = await call.state.find_logs(
             run_id=call.params.get("runId"),
             level=query.get("logLevel"),
             start=query.get("fromDate"),

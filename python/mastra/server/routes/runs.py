@@ -63,12 +63,20 @@ async def stream_ui(call: Call) -> Stream:
 async def observe(call: Call) -> Stream:
     """Follow a detached run from an offset on; `Last-Event-ID` names the last chunk that was seen."""
     run_id = check_id(call.body["runId"], "run id")
-    log = call.mastra.services.runs.get(run_id)
-    if log is None or not call.mine(call.state.runs.owner(run_id)):
-        raise Refused(404, RUN_NOT_FOUND)
     last = call.header(b"last-event-id")
     offset = int(last) + 1 if last.isdecimal() else int(call.body.get("offset") or 0)
-    return Stream(observe_body(log, offset))
+    log = call.mastra.services.runs.get(run_id)
+    if log is not None:
+        if not call.mine(call.state.runs.owner(run_id)):
+            raise Refused(404, RUN_NOT_FOUND)
+        return Stream(observe_body(run_id, log.observe(offset)))
+    elsewhere = await call.state.siblings.find_run(run_id, offset) if call.state.siblings is not None else None
+    if elsewhere is None:
+        raise Refused(404, RUN_NOT_FOUND)
+    if not call.mine(elsewhere.owner):
+        await elsewhere.leave()
+        raise Refused(404, RUN_NOT_FOUND)
+    return Stream(observe_body(run_id, elsewhere.observe()))
 
 
 # ---------------------------------------------------------------- runs that wait

@@ -45,7 +45,7 @@ async def ready(call: Call) -> dict[str, Any]:
 async def metrics(call: Call) -> Raw:
     """Counters and histograms for Prometheus; with exemplars when OpenMetrics is asked for."""
     modern = "application/openmetrics-text" in call.header(b"accept")
-    text = call.state.metrics.text(exemplars=modern)
+    text = (await call.state.all_metrics()).text(exemplars=modern)
     kind = b"application/openmetrics-text; version=1.0.0" if modern else b"text/plain; version=0.0.4"
     return Raw(text.encode(), kind + b"; charset=utf-8")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mastra.server.call import Call
+    from mastra.server.siblings import RemoteRun
     from mastra.types.chunks import Chunk
     from mastra.workflows.run import Run
     from mastra.workflows.stream import WorkflowStream
@@ -97,6 +98,11 @@ async def _stream_body(stream: WorkflowStream[Any]) -> AsyncIterator[bytes]:
             if not started:
                 raise
             yield record_frames([error_chunk(error, stream.run_id, "WORKFLOW")])
+
+
+async def _only_chunks(run: RemoteRun) -> AsyncIterator[Chunk]:
+    async for observed in run.observe():
+        yield observed.chunk
 
 
 async def _chunks_body(chunks: AsyncIterator[Chunk]) -> AsyncIterator[bytes]:
@@ -200,7 +206,16 @@ async def stream(call: Call) -> Stream:
 async def observe(call: Call) -> Stream:
     """Follow a run that was started elsewhere, from an offset on."""
     run = await _run(call)
-    return Stream(_chunks_body(run.observe(int(call.query.get("offset") or 0))), RECORDS, beats=False)
+    offset = int(call.query.get("offset") or 0)
+    chunks = run.observe(offset)
+    here, siblings = call.mastra.services.runs.get(run.run_id), call.state.siblings
+    if siblings is not None and (here is None or here.closed):
+        elsewhere = await siblings.find_run(run.run_id, offset)
+        if elsewhere is not None and (here is None or elsewhere.open):
+            chunks = _only_chunks(elsewhere)
+        elif elsewhere is not None:
+            await elsewhere.leave()
+    return Stream(_chunks_body(chunks), RECORDS, beats=False)
 
 
 @outlives
