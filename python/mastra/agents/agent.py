@@ -10,7 +10,7 @@ from mastra.agents.options import DEFAULTS, Options, RunOptions, read_options
 from mastra.agents.plan import Plan, is_dynamic, make_plan, narrow, resolve
 from mastra.agents.result import RunResult
 from mastra.agents.run import Run
-from mastra.errors import BadDefinition, InvalidInput
+from mastra.errors import BadDefinition, InvalidInput, Unsupported
 from mastra.runtime.limits import NO_LIMITS, Budget, Limits
 from mastra.runtime.request_context import RESOURCE_ID, THREAD_ID, RequestContext
 from mastra.runtime.services import Services
@@ -20,7 +20,11 @@ from mastra.types.message_input import read_messages, user_message
 from mastra.types.schema import Schema
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from mastra.agents.talk import Talk
     from mastra.types.message_input import MessageInput
+    from mastra.voice.voice import Voice
 
 _DYNAMIC = ("instructions", "model", "tools", "agents", "workflows", "memory", "input_processors",
             "output_processors", "error_processors", "scorers", "default_options")  # fmt: skip
@@ -68,7 +72,7 @@ class Agent:
         self.output_processors = output_processors
         self.error_processors = error_processors
         self.scorers = scorers
-        self.voice = voice
+        self.voice = voice if voice is None or is_dynamic(voice) else _read_voice(voice)
         self.default_options = default_options
         self.limits = limits
         self.request_context_schema = None if request_context_schema is None else Schema.of(request_context_schema)
@@ -207,6 +211,23 @@ class Agent:
             self._plan = plan
         return plan
 
+    async def voice_for(self, request_context: RequestContext | None = None) -> Voice:
+        """What this agent hears and speaks with; `Unsupported` when it has no voice."""
+        voice = self.voice
+        if is_dynamic(voice):
+            voice = await resolve(voice, request_context or RequestContext())
+            voice = None if voice is None else _read_voice(voice)
+        if voice is None:
+            raise Unsupported(f"Agent {self.id} has no voice.", hint='Give it one: Agent(voice="vendor/model").')
+        found: Voice = voice
+        return found
+
+    def talk(self, **options: Any) -> AbstractAsyncContextManager[Talk]:
+        """A live conversation with this agent's instructions, tools and memory: `async with agent.talk() as talk:`."""
+        from mastra.agents.talk import open_talk  # noqa: PLC0415 - only who converses needs it
+
+        return open_talk(self, **options)
+
     # ------------------------------------------------------------ waiting runs
 
     def resume(self, data: Any, *, run_id: str, tool_call_id: str | None = None, **options: Any
@@ -285,6 +306,12 @@ def raised(result: RunResult) -> RunResult:
     if error is not None:
         raise error
     return result
+
+
+def _read_voice(given: Any) -> Voice:
+    from mastra.voice.voice import make_voice  # noqa: PLC0415 - only agents with a voice need it
+
+    return make_voice(given)
 
 
 def _read_defaults(given: Any, limits: Limits) -> RunOptions:

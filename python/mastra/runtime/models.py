@@ -109,10 +109,10 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 
 def _from_endpoint(spec: Mapping[str, Any]) -> ChatModel:
-    return _make(*_read_endpoint(spec))
+    return _make(*read_endpoint(spec))
 
 
-def _read_endpoint(
+def read_endpoint(
     spec: Mapping[str, Any], fields: Mapping[str, str] = _ENDPOINT_FIELDS
 ) -> tuple[str, str, dict[str, Any]]:
     """Provider, model and options of an endpoint that is written out."""
@@ -175,7 +175,7 @@ def resolve_embedder(spec: EmbedderSpec) -> Embedder:
     if isinstance(spec, str):
         return _embedder_from_text(spec)
     if isinstance(spec, Mapping):
-        provider, model_id, options = _read_endpoint(spec, {**_ENDPOINT_FIELDS, "dimension": "dimension"})
+        provider, model_id, options = read_endpoint(spec, {**_ENDPOINT_FIELDS, "dimension": "dimension"})
         return _make_embedder(provider, model_id, options)
     raise BadDefinition(f"A {type(spec).__name__} is no embedding model.", hint='Use "provider/model" or an Embedder.')
 
@@ -204,7 +204,7 @@ def resolve_reranker(spec: RerankerSpec) -> Reranker:
         provider, model_id = split_spec(spec)
         options: dict[str, Any] = {}
     elif isinstance(spec, Mapping):
-        provider, model_id, options = _read_endpoint(spec)
+        provider, model_id, options = read_endpoint(spec)
     else:
         raise BadDefinition(f"A {type(spec).__name__} is no reranker.", hint='Use "provider/model" or a Reranker.')
     reranker: Reranker = _factory(_RERANKERS, provider, url_given="url" in options)(model_id, **options)

@@ -20,9 +20,14 @@ TOO_LARGE = {"error": "Request body too large"}
 
 
 async def read_body(
-    receive: Receive, headers: Sequence[tuple[bytes, bytes]], limit: int, options: ServerOptions
+    receive: Receive,
+    headers: Sequence[tuple[bytes, bytes]],
+    limit: int,
+    options: ServerOptions,
+    *,
+    files: bool = False,
 ) -> Any:
-    """The parsed body; None when there is none."""
+    """The parsed body; None when there is none. A form is read where `files` are taken."""
     length = header(headers, b"content-length")
     if length:
         if not length.isdecimal():
@@ -37,7 +42,11 @@ async def read_body(
         return None
     kind = header(headers, b"content-type")
     if kind.startswith("multipart/form-data"):
-        raise Refused(415, {"error": "Send JSON; files travel as base64 texts"})
+        if not files:
+            raise Refused(415, {"error": "Send JSON; files travel as base64 texts"})
+        from mastra.server.multipart import parse_form  # noqa: PLC0415 - only routes that take files need it
+
+        return parse_form(raw, kind)
     return parse_json(raw, options.max_depth)
 
 

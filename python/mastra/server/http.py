@@ -242,7 +242,7 @@ class App:
             return answer_open(call)
         if route.method != "GET":
             limit = min(options.max_body, route.max_body or options.max_body)
-            call.body = await read_body(receive, call.headers, limit, options)
+            call.body = await read_body(receive, call.headers, limit, options, files=route.files)
             if route.check_body is not None:
                 route.check_body({} if call.body is None else call.body, "", issues)
                 if issues:

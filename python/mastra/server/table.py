@@ -24,6 +24,7 @@ Out: TypeAlias = Literal["json", "sse", "sse-flush", "records", "raw", "mcp-http
 NOUNS = (
     "agents",
     "runs",
+    "voice",
     "workflows",
     "tools",
     "memory",
@@ -62,6 +63,8 @@ class Route:
     handler: Handler | None = field(default=None, compare=False)
     # Whether the work stops when its caller leaves.
     watched: bool = True
+    # Whether the body may be a form with files.
+    files: bool = False
     # Whether errors have the shape that OpenAI's SDK reads.
     openai_errors: bool = False
     check_query: Check | None = field(default=None, compare=False)
@@ -76,6 +79,12 @@ class Route:
     def is_open(self) -> bool:
         """Whether nobody answers yet: the route then says that its feature is not configured."""
         return self.handler is None
+
+
+def takes_files(handler: Handler) -> Handler:
+    """Mark a handler whose body may be a form with files."""
+    handler.__dict__["files"] = True
+    return handler
 
 
 def outlives(handler: Handler) -> Handler:
@@ -208,6 +217,7 @@ def _compile(route: Route, shapes: Shapes) -> Route:
     return replace(
         route,
         watched=not getattr(route.handler, "outlives", False),
+        files=getattr(route.handler, "files", False),
         check_query=shapes.check(route.query) if route.query else None,
         check_body=shapes.check(route.body) if route.body is not None else None,
     )

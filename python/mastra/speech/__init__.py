@@ -1,1 +1,1 @@
-"""Adapters of the speech ports."""
+"""Adapters of the speech ports: one file per vendor."""

@@ -95,17 +95,6 @@ async def enhance(call: Call) -> dict[str, Any]:
     return made
 
 
-async def speakers(call: Call) -> Any:
-    """The voices of an agent; nothing when it has none."""
-    voice = _agent(call).voice
-    return None if voice is None else await voice.speakers()
-
-
-async def listener(call: Call) -> dict[str, bool]:
-    """Whether an agent can listen."""
-    return {"enabled": _agent(call).voice is not None}
-
-
 async def legacy(call: Call) -> Any:
     """The old formats need models of the first generation, which nobody has any more."""
     name = "generateLegacy" if call.route.path.endswith("generate-legacy") else "streamLegacy"
@@ -123,9 +112,6 @@ ROUTES = {
     f"GET {_ONE}/tools/:toolId": get_tool,
     f"POST {_ONE}/tools/:toolId/execute": execute_tool,
     f"POST {_ONE}/instructions/enhance": enhance,
-    f"GET {_ONE}/voice/speakers": speakers,
-    f"GET {_ONE}/speakers": speakers,
-    f"GET {_ONE}/voice/listener": listener,
     f"POST {_ONE}/generate-legacy": legacy,
     f"POST {_ONE}/stream-legacy": legacy,
 }
