@@ -22,6 +22,7 @@ from mastra.storage.sqlite import SqliteStorage
 from mastra.types.records import Put, Table
 
 TABLE = Table("acks", ("worker",))
+CYCLES = int(os.environ.get("KILL_CYCLES", "100"))
 
 # Writes rows and a thread, and tells each acknowledgement on a line of its own. The supervisor keeps the only truth.
 WORKER = """
@@ -93,7 +94,7 @@ def pair(line: str) -> tuple[str, str]:
     return kind, key
 
 
-def kill_cycles(folder: Path, cycles: int, seed: int) -> None:
+def kill_cycles(folder: Path, cycles: int, seed: int) -> int:
     rng = random.Random(seed)
     path = folder / "kill.db"
     acknowledged: list[tuple[str, str]] = []
@@ -108,6 +109,7 @@ def kill_cycles(folder: Path, cycles: int, seed: int) -> None:
         rest, _ = process.communicate()
         acknowledged += [pair(line) for line in rest.splitlines() if line.count(" ") == 1 and "-" in line]
         asyncio.run(verify(path, acknowledged[-400:] if cycle < cycles - 1 else acknowledged))
+    return len(acknowledged)
 
 
 def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path):
@@ -115,9 +117,11 @@ def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(6 * CYCLES)
 def test_a_hundred_killed_processes_lose_nothing(tmp_path):
-    kill_cycles(tmp_path, int(os.environ.get("KILL_CYCLES", "100")), seed=2)
+    """`KILL_CYCLES=1000` makes a thousand of them."""
+    acknowledged = kill_cycles(tmp_path, CYCLES, seed=2)
+    print(f"{CYCLES:,} kills, {acknowledged:,} acknowledged writes, all there")
 
 
 @pytest.mark.slow

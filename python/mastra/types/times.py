@@ -9,7 +9,7 @@ from mastra.errors import InvalidInput
 
 def to_wire(moment: datetime) -> str:
     """`2026-01-02T03:04:05.678Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def from_wire(text: object, what: str = "time") -> datetime:
