@@ -120,8 +120,7 @@ def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path):
 @pytest.mark.timeout(6 * CYCLES)
 def test_a_hundred_killed_processes_lose_nothing(tmp_path):
     """`KILL_CYCLES=1000` makes a thousand of them."""
-    acknowledged = kill_cycles(tmp_path, CYCLES, seed=2)
-    print(f"{CYCLES:,} kills, {acknowledged:,} acknowledged writes, all there")
+    assert kill_cycles(tmp_path, CYCLES, seed=2) > 20 * CYCLES
 
 
 @pytest.mark.slow

@@ -20,10 +20,10 @@ from mastra.agents.payloads import (
     step_finish_chunk,
     step_start_chunk,
 )
-from mastra.agents.recording import record
+from mastra.agents.recording import record, turn_of
 from mastra.agents.result import RunResult
 from mastra.agents.run import Run, Step
-from mastra.errors import Aborted, MastraError, ModelError, RunError, Tripwire
+from mastra.errors import Aborted, Conflict, MastraError, ModelError, RunError, Tripwire
 from mastra.types.message_prompt import assistant_prompt, to_prompt
 from mastra.types.model import ModelRequest, ModelSettings
 from mastra.types.prompt import PromptMessage, SystemMessage, TextPart, UserMessage
@@ -216,6 +216,21 @@ def _kept_of(run: Run, step: Step) -> int:
 
 
 async def _begin(run: Run) -> None:
+    given = list(run.input)
+    try:
+        await _remember(run)
+    except Conflict:
+        if run.turn is None or run.turn.held:
+            raise
+        # Another process had the thread between the reading and the writing: what it said belongs to the past now.
+        await run.turn.take()
+        run.input = given
+        await _remember(run)
+    run.prompt = build_prompt(run)
+
+
+async def _remember(run: Run) -> None:
+    """Read what the thread holds, and keep what was said now."""
     plan = run.plan
     if plan.memory is not None and run.thread_id is not None:
         await _recall(run)
@@ -231,15 +246,15 @@ async def _begin(run: Run) -> None:
             step=0,
             messages=run.input,
             **_titling(run),
+            **turn_of(run),
         )
-    run.prompt = build_prompt(run)
 
 
 async def _recall(run: Run) -> None:
     query = next((message.text for message in reversed(run.input) if message.role == "user"), None)
     options = dict(run.options.memory_options or {})
     recall = await run.plan.memory.recall(
-        thread_id=run.thread_id, resource_id=run.resource_id, query=query or None, **options
+        thread_id=run.thread_id, resource_id=run.resource_id, query=query or None, **options, **turn_of(run)
     )
     run.recalled = list(recall.messages)
     run.remembered_system = tuple(recall.system)
@@ -420,7 +435,8 @@ async def _close_step(run: Run, step: Step, *, continued: bool) -> None:
         from mastra.agents.guards import process_output_result  # noqa: PLC0415 - the same
 
         await process_output_result(run)
-    await record(run)
+    # Results of background tasks may still come.
+    await record(run, last=not continued and run.background is None)
     if run.push is not None:
         run.push(step_finish_chunk(run, step, continued=continued))
     if run.options.on_step_finish is not None:

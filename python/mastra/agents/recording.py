@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mastra.agents.run import Run
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 AFTERWARDS = 1_000_000
 
 
-async def record(run: Run, *, step: int | None = None) -> None:
-    """Write the answer as far as it has grown; the same step twice writes the same rows."""
+async def record(run: Run, *, step: int | None = None, last: bool = False) -> None:
+    """Write the answer as far as it has grown; the same step twice writes the same rows.
+
+    With the `last` write the thread is given back.
+    """
     memory = run.plan.memory
     if memory is None or run.thread_id is None or run.options.read_only or not (run.parts or run.responses):
         return
@@ -22,4 +25,10 @@ async def record(run: Run, *, step: int | None = None) -> None:
         run_id=run.run_id,
         step=len(run.steps) + run.carried if step is None else step,
         messages=run.answers(),
+        **turn_of(run, last=last),
     )
+
+
+def turn_of(run: Run, *, last: bool = False) -> dict[str, Any]:
+    """What memory is told of the run's turn, where it has one."""
+    return {} if run.turn is None else {"turn": run.turn, **({"last": True} if last else {})}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mastra.agents.structured import Structured
     from mastra.agents.tasks import Box
     from mastra.errors import MastraError
+    from mastra.memory.turns import Turn
     from mastra.ports.model import ChatModel
     from mastra.runtime.limits import Budget
     from mastra.runtime.request_context import RequestContext
@@ -86,7 +87,7 @@ class Run:
                  "parts", "path", "pending", "plan", "processor_retries", "prompt", "push", "recalled",
                  "remembered_system", "request_context", "resource_id", "responses", "resume", "resumed", "run_id",
                  "services", "signal", "span", "state", "steps", "structured", "thread_id", "tool_choice",
-                 "trace_id", "tripwire", "usage", "used_fallback")  # fmt: skip
+                 "trace_id", "tripwire", "turn", "usage", "used_fallback")  # fmt: skip
 
     def __init__(
         self,
@@ -120,6 +121,8 @@ class Run:
         # Messages of the thread before this run, and what memory adds to the system prompt.
         self.recalled: list[Message] = []
         self.remembered_system: tuple[str, ...] = ()
+        # The right to speak on the thread, where the memory has a policy for two requests at once.
+        self.turn: Turn | None = None
         # Finished assistant messages of this run (before a resume), then the parts of the one that grows.
         self.responses: list[Message] = []
         self.parts: list[Part] = []

@@ -52,9 +52,12 @@ async def walk_in_turn(run: Run, policy: str, walk: Callable[[Run], Awaitable[No
     memory = run.plan.memory
     await memory.open()
     try:
-        async with memory.turn(thread_id, resource_id=run.resource_id, cancel=interrupt) as turn:
+        # A new run takes the thread with its first write; one that goes on may do anything before that.
+        at_once = run.resume is not None
+        async with memory.turn(thread_id, resource_id=run.resource_id, cancel=interrupt, at_once=at_once) as turn:
             if turn.forked:
                 _move(run, turn.thread_id)
+            run.turn = turn
             await _walk_holding(run, turn.thread_id, walk)
     except asyncio.CancelledError:
         # Only this run ends, not the task of whoever asked for it; a cancellation from outside goes on.

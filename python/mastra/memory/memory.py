@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mastra.errors import BadDefinition, MastraError
+from mastra.errors import BadDefinition, Conflict, MastraError
 from mastra.memory.conversations import Conversations
 from mastra.memory.options import MemoryOptions, SemanticRecall, WorkingMemory
 from mastra.memory.threads import ThreadRepo
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mastra.runtime.models import EmbedderSpec
     from mastra.runtime.services import Services
     from mastra.tools.tool import Tool
+    from mastra.types.records import Operation
     from mastra.types.threads import Thread
 
 log = logging.getLogger("mastra.memory")
@@ -38,6 +39,8 @@ MakeTitle = Callable[[str], Awaitable[str]]
 # Finds shared words, not meaning; keyless and instant, until a real model is named.
 DEFAULT_EMBEDDER = "lexical/384"
 MAX_UNOBSERVED = 1_000
+# How often the past is read before a turn is taken by a write of its own.
+MAX_LOOKS = 2
 RETRIES_S = (0.5, 2.0, 8.0, 30.0)
 
 
@@ -207,11 +210,34 @@ class Memory(Conversations):
         resource_id: str | None = None,
         query: str | None = None,
         last_messages: int | bool | None = None,
+        turn: Turn | None = None,
     ) -> Recall:
-        """What the model shall see before this turn; reading happens side by side. Once a run."""
+        """What the model shall see before this turn; reading happens side by side. Once a run.
+
+        With a `turn` that is not taken yet, what is read is what was there after the last turn of this thread.
+        """
         await self.open()
+        if turn is None or turn.held:
+            return (await self._read(thread_id, resource_id, query, limit=last_messages))[0]
+        for _ in range(MAX_LOOKS):
+            before = self.threads.revision(thread_id)
+            (found, row), busy = await asyncio.gather(
+                self._read(thread_id, resource_id, query, limit=last_messages), turn.busy()
+            )
+            if busy:
+                break
+            # Reads side by side are not of one moment. They are, of a thread that is where it was before them.
+            if row is None or row["rev"] == before:
+                turn.seen = row
+                return found
+        await turn.take()
+        return (await self._read(thread_id, resource_id, query, limit=last_messages))[0]
+
+    async def _read(
+        self, thread_id: str, resource_id: str | None, query: str | None, *, limit: int | bool | None
+    ) -> tuple[Recall, Row | None]:
         threads, options = self.threads, self.options
-        limit = options.last_messages if last_messages is None else int(last_messages)
+        limit = options.last_messages if limit is None else int(limit)
         observed = await self._observer.read(thread_id, resource_id) if self._observer else None
         thread, last, page, related = await asyncio.gather(
             threads.row(thread_id, resource_id=resource_id),
@@ -225,7 +251,7 @@ class Memory(Conversations):
         if self._observer is not None and observed is not None:
             system.append(self._observer.system_text(observed))
         if thread is None and not related:
-            return Recall(system=tuple(system))
+            return Recall(system=tuple(system)), None
         known = {row["id"] for row in last}
         here = [row for row in related if row["threadId"] == thread_id and row["id"] not in known]
         elsewhere = [row for row in related if row["threadId"] != thread_id]
@@ -237,7 +263,7 @@ class Memory(Conversations):
         from mastra.types.threads import Thread  # noqa: PLC0415 - the class itself, not only its name
 
         found = None if thread is None else Thread.from_wire(thread)
-        return Recall(tuple(Message.from_wire(row) for row in rows), tuple(system), found)
+        return Recall(tuple(Message.from_wire(row) for row in rows), tuple(system), found), thread
 
     async def _last(self, thread_id: str, limit: int, observed: Row | None) -> list[Row]:
         if self._observer is not None:
@@ -280,20 +306,52 @@ class Memory(Conversations):
         step: int = 0,
         messages: Sequence[Message],
         make_title: MakeTitle | None = None,
+        turn: Turn | None = None,
+        last: bool = False,
     ) -> None:
-        """Keep the messages of a step, durably, in one write. The same (run, step) again changes nothing."""
-        if self.options.read_only or not messages:
-            return
+        """Keep the messages of a step, durably, in one write. The same (run, step) again changes nothing.
+
+        The first write of a `turn` takes the thread, and a `Conflict` says that what was recalled is no longer all
+        that was said; the `last` one gives it back.
+        """
         await self.open()
-        rows = await self.threads.append(
-            thread_id,
-            resource_id,
-            messages,
-            run_id=run_id,
-            step=step,
-            extra=self._semantic.due if self._semantic else None,
-        )
+        joined = None if turn is None or turn.over or turn.forked else turn
+        if self.options.read_only or not messages:
+            if joined is not None:
+                await joined.take()
+            return
+        due = self._semantic.due if self._semantic else None
+
+        async def append(turns: Callable[[], list[Operation]] | None = None, seen: Any = ()) -> list[Row]:
+            def extra(rows: list[Row]) -> list[Operation]:
+                return [*(due(rows) if due else ()), *(turns() if turns else ())]
+
+            return await self.threads.append(
+                thread_id, resource_id, messages, run_id=run_id, step=step,
+                extra=extra if due or turns else None, seen=seen, once=turns is not None,
+            )  # fmt: skip
+
+        if joined is not None and not joined.held:
+            rows = await append(joined.taking, joined.seen)
+            if rows:
+                joined.taken()
+            else:
+                await joined.take()
+        elif joined is not None and last:
+            rows = await self._append_last(append, joined)
+        else:
+            rows = await append()
         self._after_write(rows, thread_id, make_title)
+
+    async def _append_last(self, append: Callable[..., Awaitable[list[Row]]], turn: Turn) -> list[Row]:
+        """Write and give the thread back; where that cannot be together, one after the other."""
+        try:
+            rows = await append(turn.giving_back)
+        except Conflict:
+            return await append()
+        if rows:
+            turn.given_back()
+        return rows
 
     def _after_write(self, rows: list[Row], thread_id: str, make_title: MakeTitle | None = None) -> None:
         if rows and self._semantic is not None:
@@ -357,16 +415,24 @@ class Memory(Conversations):
         return await self._working.merge(thread_id, resource_id, dict(page))
 
     def turn(
-        self, thread_id: str, *, resource_id: str | None = None, cancel: Callable[[], None] | None = None
+        self,
+        thread_id: str,
+        *,
+        resource_id: str | None = None,
+        cancel: Callable[[], None] | None = None,
+        at_once: bool = True,
     ) -> AbstractAsyncContextManager[Turn]:
-        """The right to speak on the thread, by this memory's policy for two requests at once (without one: `queue`)."""
+        """The right to speak on the thread, by this memory's policy for two requests at once (without one: `queue`).
+
+        Not `at_once`, it is taken by the first `record` that is given the turn.
+        """
         if self._turns is None:
             from mastra.memory.turns import Turns  # noqa: PLC0415 - only who asks for turns needs it
 
             threads = self.threads
             assert self._services is not None
             self._turns = Turns(threads, self._services.clock, self.concurrency or "queue")
-        return self._turns.turn(thread_id, resource_id=resource_id, cancel=cancel)
+        return self._turns.turn(thread_id, resource_id=resource_id, cancel=cancel, at_once=at_once)
 
     async def forget(
         self,

@@ -327,11 +327,14 @@ class ThreadRepo:
         create: bool = True,
         keep_time: bool = False,
         extra: Callable[[list[Row]], list[Operation]] | None = None,
+        seen: Row | tuple[()] | None = (),
+        once: bool = False,
     ) -> list[Row]:
         """Add messages to a thread (made when `create`), or write the same ones again, in one batch.
 
         A message that a later step of the same run wrote already is left alone, so a retry changes nothing.
-        `keep_time` sorts the messages by their own time instead of after all that is there.
+        `keep_time` sorts the messages by their own time instead of after all that is there. `seen` is the thread's row
+        as the caller knows it (None: there is none); with `once` a `Conflict` is the caller's, not tried again.
         """
         check_id(thread_id, "thread id")
         plain = [cleaned(message.to_wire()) for message in messages]
@@ -344,10 +347,10 @@ class ThreadRepo:
             fresh, first = not first, False
             return await self._append_once(
                 thread_id, resource_id, plain, run_id=run_id, step=step, create=create, keep_time=keep_time,
-                extra=extra, fresh=fresh,
+                extra=extra, fresh=fresh, seen=seen,
             )  # fmt: skip
 
-        return await retry_conflicts(attempt)
+        return await (attempt() if once else retry_conflicts(attempt))
 
     async def _append_once(
         self,
@@ -361,10 +364,14 @@ class ThreadRepo:
         keep_time: bool,
         extra: Callable[[list[Row]], list[Operation]] | None,
         fresh: bool,
+        seen: Row | tuple[()] | None,
     ) -> list[Row]:
-        seen = self._seen.get(thread_id)
-        row = await self.storage.get(THREADS, thread_id) if fresh or seen is None else seen
-        if row is None and (seen is not None or not create):
+        known_row = self._seen.get(thread_id)
+        if seen != () and not fresh:
+            row = seen or None
+        else:
+            row = await self.storage.get(THREADS, thread_id) if fresh or known_row is None else known_row
+        if row is None and (known_row is not None or not create):
             raise NotFound("Thread not found", hint="It was deleted.", details={"thread_id": thread_id})
         if row is not None and row.get("deleted"):
             if await self.storage.get(THREADS, thread_id) is None:
@@ -474,6 +481,11 @@ class ThreadRepo:
         for message_id in found:
             self._written.pop(message_id, None)
         return list(found)
+
+    def revision(self, thread_id: str) -> int | None:
+        """The revision of the thread that was last read or written here, or None."""
+        row = self._seen.get(thread_id)
+        return None if row is None or row.get("deleted") else int(row["rev"])
 
     def _remember(self, row: Row) -> None:
         self._seen[row["id"]] = row

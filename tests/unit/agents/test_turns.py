@@ -6,9 +6,11 @@ import pytest
 
 from mastra import Agent, Memory, tool
 from mastra.errors import Aborted, Conflict
+from mastra.memory.tables import MESSAGES, THREADS
 from mastra.memory.turns import TURNS
 from mastra.providers.scripted import Call, ScriptedModel
 from mastra.storage.memory import MemoryStorage
+from mastra.types.records import Put
 
 
 class Office:
@@ -162,3 +164,106 @@ async def test_a_tool_that_asks_its_own_agent_on_the_same_thread_does_not_wait_f
     agent = Agent("a", model=ScriptedModel(calls), memory=Memory(), tools=[think, think_aloud])
     async with asyncio.timeout(5):
         assert (await agent.generate("outer", thread="t", resource="ada")).text == "three"
+
+
+class Counting(MemoryStorage):
+    """Counts the waits for storage: calls that are made side by side are one."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits, self.written, self._under_way = 0, [], 0
+
+    async def _counted(self, call):
+        self.waits += self._under_way == 0
+        self._under_way += 1
+        try:
+            await asyncio.sleep(0)
+            return await call
+        finally:
+            self._under_way -= 1
+
+    async def get(self, table, key):
+        return await self._counted(super().get(table, key))
+
+    async def get_many(self, table, keys):
+        return await self._counted(super().get_many(table, keys))
+
+    async def scan(self, *arguments, **options):
+        return await self._counted(super().scan(*arguments, **options))
+
+    async def write(self, batch):
+        self.written.append([operation.table.name for operation in batch])
+        await self._counted(super().write(batch))
+
+
+async def asked(storage, memory, text):
+    """How often storage was waited for before the model was asked, and in all; and the texts the model was sent."""
+    storage.waits, storage.written = 0, []
+    before, seen = [], []
+
+    def answer(request):
+        before.append(storage.waits)
+        seen.extend(part.text for message in request.messages for part in message.parts)
+        return f"answer to {text}"
+
+    agent = Agent("a", model=ScriptedModel([answer]), memory=memory)
+    await agent.generate(text, thread="t", resource="ada")
+    return before[0], storage.waits, seen
+
+
+async def test_a_turn_waits_for_storage_twice_before_the_model_and_once_after_the_step():
+    storage = Counting()
+    memory = Memory(storage=storage)
+    await memory.open()
+    await memory.settle()
+    for text in ("one", "two", "three"):
+        before, waits, _ = await asked(storage, memory, text)
+        assert (before, waits) == (2, 3)
+        assert [TURNS.name in tables for tables in storage.written] == [True, True], "taken and given back on the way"
+        assert all({THREADS.name, MESSAGES.name} <= set(tables) for tables in storage.written)
+    assert await storage.get(TURNS, "t") is None
+    # Another process reads once more on a thread that it has not seen.
+    stranger = Memory(storage=storage)
+    await stranger.open()
+    await stranger.settle()
+    assert (await asked(storage, stranger, "four"))[:2] == (3, 4)
+    assert (await asked(storage, stranger, "five"))[:2] == (2, 3)
+
+
+async def test_what_another_process_says_between_reading_and_writing_is_seen():
+    storage = Counting()
+    memory, other = Memory(storage=storage), Memory(storage=storage)
+    await asked(storage, memory, "one")
+    await asked(storage, other, "two")
+    plain_write, met = storage.write, []
+
+    async def write(batch):
+        if not met:
+            met.append(True)
+            await asked(storage, other, "between")
+        await plain_write(batch)
+
+    storage.write = write
+    _, _, seen = await asked(storage, memory, "three")
+    assert seen == ["one", "answer to one", "two", "answer to two", "between", "answer to between", "three"]
+    assert await storage.get(TURNS, "t") is None
+
+
+async def test_a_lease_that_ended_under_a_run_does_not_cost_its_answer():
+    storage = MemoryStorage()
+    memory = Memory(storage=storage)
+
+    async def answer():
+        await storage.write([Put(TURNS, "t", {"token": "another", "until": "2999-01-01T00:00:00.000Z"})])
+        return "late"
+
+    @tool
+    async def slow() -> str:
+        """Take longer than the lease."""
+        return await answer()
+
+    agent = Agent("a", model=ScriptedModel([Call("slow", {}, "c1"), "said"]), memory=memory, tools=[slow])
+    await agent.generate("one", thread="t", resource="ada")
+    page = await memory.list_messages("t", resource_id="ada")
+    assert [message.text for message in page.messages] == ["one", "said"]
+    assert (await storage.get(TURNS, "t"))["token"] == "another"

@@ -111,3 +111,42 @@ def test_requests_of_two_event_loops_wait_for_each_other(threads):
             done.result()
     assert [word for word, _ in seen] == ["in", "out"] * 3
     assert [seen[at][1] == seen[at + 1][1] for at in (0, 2, 4)] == [True] * 3
+
+
+async def test_a_turn_may_be_taken_and_given_back_by_the_writes_of_its_body(threads):
+    turns = Turns(threads, SYSTEM_CLOCK)
+    async with turns.turn("t", at_once=False) as turn:
+        assert not await turn.busy()
+        assert await threads.storage.get(TURNS, "t") is None
+        await threads.storage.write(turn.taking())
+        turn.taken()
+        assert turn.held
+        await turn.take()
+        await threads.storage.write(turn.giving_back())
+        turn.given_back()
+        assert await threads.storage.get(TURNS, "t") is None
+        await turn.take()
+        assert await threads.storage.get(TURNS, "t") is None, "it is over"
+
+
+async def test_a_turn_that_was_taken_by_a_write_of_unknown_outcome_is_given_back(threads):
+    async with Turns(threads, SYSTEM_CLOCK).turn("t", at_once=False) as turn:
+        # As when the task is cancelled while it waits for the write.
+        await threads.storage.write(turn.taking())
+    assert await threads.storage.get(TURNS, "t") is None
+
+
+async def test_a_turn_waits_for_the_lease_of_another_process_and_takes_one_that_ended(threads):
+    mine, theirs = Turns(threads, SYSTEM_CLOCK), Turns(ThreadRepo(threads.storage), SYSTEM_CLOCK)
+    async with theirs.turn("t") as other, mine.turn("t", at_once=False) as turn:
+        assert await turn.busy()
+        taking = asyncio.create_task(turn.take())
+        await asyncio.sleep(0)
+        await other.end()
+        await taking
+        assert turn.held
+    dead = {"token": "dead", "until": "2020-01-01T00:00:00.000Z"}
+    await threads.storage.write([Put(TURNS, "t", dead)])
+    async with mine.turn("t", at_once=False) as turn:
+        assert not await turn.busy()
+        await threads.storage.write(turn.taking())
