@@ -76,12 +76,16 @@ class SupportsClaim(Protocol):
 
 @runtime_checkable
 class SupportsTextSearch(Protocol):
-    """Storage that can search texts itself."""
+    """Storage that can search texts itself.
+
+    `field` is `title`, `content.text`, or `parts[].text` in each object of a list. A word is a run of letters and
+    digits, whatever their case; a row fits when it has every word of `query`.
+    """
 
     async def search_text(
         self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10
     ) -> list[Record]:
-        """The rows whose `field` fits `query` best, best first."""
+        """The rows that fit and match `where`, best first."""
         ...
 
 

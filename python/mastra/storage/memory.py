@@ -20,6 +20,7 @@ from mastra.storage.rows import (
     encode_value,
 )  # fmt: skip
 from mastra.storage.sortkeys import sort_key
+from mastra.storage.texts import check_search, ranked
 from mastra.types.filters import Matcher, compile_filter
 from mastra.types.json import loads
 from mastra.types.records import Delete, Expect, Filter, Operation, Order, Page, Put, Record, Table
@@ -162,6 +163,14 @@ class MemoryStorage(Storage):
         part = index[low:high]
         for entry in reversed(part) if order is not None and order.descending else part:
             yield entry[-1]
+
+    async def search_text(
+        self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10
+    ) -> list[Record]:
+        """The rows whose texts at `field` have every word of `query`, best first."""
+        search = check_search(table, field, query, limit)
+        matching = self._matching(table, where, compile_filter(where), None, None)
+        return ranked(search, (Record(key, value) for key, value in matching), limit) if search.words else []
 
     async def write(self, batch: Sequence[Operation]) -> None:
         """All or nothing; there is nothing that could interrupt it."""

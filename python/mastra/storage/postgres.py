@@ -23,6 +23,7 @@ from mastra.storage.layouts import known_layout
 from mastra.storage.rows import fields_of
 from mastra.storage.sortkeys import sort_bytes
 from mastra.storage.sql import Session, SqlStorage
+from mastra.storage.texts import MAX_TEXT, Search
 from mastra.types.json import dumps, loads
 from mastra.types.records import Layout, Put, Table
 
@@ -46,6 +47,16 @@ CREATE OR REPLACE FUNCTION {schema}.mastra_sort(j jsonb) RETURNS text LANGUAGE s
       ELSE translate(encode(float8send(j::float8), 'hex'), '0123456789abcdef', 'fedcba9876543210') END
     WHEN 'boolean' THEN CASE WHEN j::boolean THEN '1bff0000000000000' ELSE '18000000000000000' END
     ELSE '0' END
+$body$
+"""
+
+# The words of a row, cut as `storage.texts` cuts them: the server's own parser would keep host names and paths whole.
+WORDS_FUNCTION = """
+CREATE OR REPLACE FUNCTION {schema}.mastra_words(j jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $body$
+  SELECT to_tsvector('pg_catalog.simple', array_to_string(regexp_split_to_array(lower(left(
+    (SELECT string_agg(t #>> '{{}}', ' ') FROM jsonb_array_elements(j) t WHERE jsonb_typeof(t) = 'string'), {length}
+  ) COLLATE {collation}), '[^[:alnum:]]+'), ' '))
 $body$
 """
 
@@ -145,6 +156,7 @@ class PostgresStorage(SqlStorage):
         """Give the connections back."""
         pool, self._pool = self._pool, None
         self._declared.clear()
+        self._searched.clear()
         if pool is not None:
             await pool.close()
 
@@ -194,6 +206,30 @@ class PostgresStorage(SqlStorage):
                 " ON CONFLICT (name) DO UPDATE SET indexes = EXCLUDED.indexes",
                 (table.name, dumps(entries)),
             )
+
+    async def make_text_index(self, session: Session, table: Table, search: Search) -> None:
+        """An index over the words; building it keeps writers of this table waiting."""
+        if (await session.run("SELECT to_regclass(%s) IS NOT NULL", (f"{self._schema}.x_{search.slug}",)))[0][0]:
+            return
+        rows = await session.run("SELECT count(*) FROM pg_collation WHERE collname = 'und-x-icu'")
+        # Without ICU in the server, letters beyond ASCII are what the database's own collation takes for letters.
+        collation = 'pg_catalog."und-x-icu"' if rows[0][0] else 'pg_catalog."default"'
+        async with self.session(write=True) as making:
+            await making.run("SELECT pg_advisory_xact_lock(7810229431)")
+            await making.run(WORDS_FUNCTION.format(schema=self._schema, length=MAX_TEXT, collation=collation))
+            await making.run(
+                f'CREATE INDEX IF NOT EXISTS "x_{search.slug}" ON {self.name(table)} USING gin ({self._words(search)})'
+            )
+
+    def _words(self, search: Search) -> str:
+        place = search.path.json_path()
+        return f"{self._schema}.mastra_words(jsonb_path_query_array(value::jsonb, '{place}'::jsonpath))"
+
+    def match(self, search: Search) -> tuple[str, list[Any], str, list[Any]]:
+        """By `tsquery`, ranked by how often and in how long a text."""
+        query = " & ".join(f"'{word}'" for word in search.words)
+        words = self._words(search)
+        return f"{words} @@ %s::tsquery", [query], f"ts_rank({words}, %s::tsquery, 1) DESC", [query]
 
     def name(self, table: Table) -> str:
         """The table's name."""

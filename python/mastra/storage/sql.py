@@ -22,6 +22,7 @@ from mastra.storage.rows import (
     check_table,
     encode_value,
 )  # fmt: skip
+from mastra.storage.texts import Search, check_search
 from mastra.types.filters import Condition, compile_filter
 from mastra.types.json import loads
 from mastra.types.records import Expect, Filter, Operation, Order, Put, Record, Table
@@ -54,6 +55,8 @@ class SqlStorage(KeysetStorage):
 
     def __init__(self) -> None:
         self._declared: set[tuple[str, tuple[str, ...]]] = set()
+        # Indexes of texts that are known to be there.
+        self._searched: set[str] = set()
 
     # ---------------------------------------------------------------- a server's own part
 
@@ -97,6 +100,14 @@ class SqlStorage(KeysetStorage):
     def encode(self, value: Any) -> Any:
         """A field's value as its column holds it: sortable, a missing one lowest, numbers before texts."""
 
+    @abstractmethod
+    async def make_text_index(self, session: Session, table: Table, search: Search) -> None:
+        """Make what a text search needs, as far as it is missing."""
+
+    @abstractmethod
+    def match(self, search: Search) -> tuple[str, list[Any], str, list[Any]]:
+        """A condition that every row with all words meets, and an order that puts the best first; what each binds."""
+
     # ---------------------------------------------------------------- reading
 
     async def get(self, table: Table, key: str) -> dict[str, Any] | None:
@@ -132,6 +143,42 @@ class SqlStorage(KeysetStorage):
         clause, arguments = self._where(table, chosen)
         sql = f"SELECT count(*) FROM {self.name(table)} WHERE {clause}"  # noqa: S608 - names are checked
         return int((await self._read(sql, arguments))[0][0])
+
+    async def search_text(
+        self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10
+    ) -> list[Record]:
+        """The rows whose texts at `field` have every word of `query`, best first. The first search makes the index."""
+        search = check_search(table, field, query, limit)
+        matcher = compile_filter(where)
+        clause, arguments = self._where(table, plan(table, where, None))
+        await self.ready(table)
+        if not search.words:
+            return []
+        await self._index_texts(table, search)
+        condition, bound, ranking, rank_bound = self.match(search)
+        sql = (
+            f"SELECT {self.key_column}, {self.value_read} FROM {self.name(table)}"  # noqa: S608 - names are checked
+            f" WHERE {clause} AND {condition} ORDER BY {ranking}, {self.key_column} LIMIT {CHUNK} OFFSET %s"
+        )
+        records: list[Record] = []
+        at = 0
+        while len(records) < limit:
+            found = self._records(table, await self._read(sql, [*arguments, *bound, *rank_bound, at]))
+            records += [record for record in found if matcher(record.value) and search.fits(record.value)]
+            at += CHUNK
+            if len(found) < CHUNK:
+                break
+        return records[:limit]
+
+    async def _index_texts(self, table: Table, search: Search) -> None:
+        if search.slug in self._searched:
+            return
+        try:
+            async with self.session() as session:
+                await self.make_text_index(session, table, search)
+        except Exception as error:
+            raise self.translate(error) from error
+        self._searched.add(search.slug)
 
     async def _read(self, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:

@@ -40,7 +40,9 @@ from mastra.storage.sqlite_file import (
     sql_name,
     translate,
 )  # fmt: skip
+from mastra.storage.sqlite_search import has_index, make_index, select
 from mastra.storage.sqlite_writer import Writer
+from mastra.storage.texts import check_search
 from mastra.types.filters import Condition, Matcher, compile_filter
 from mastra.types.json import dumps, loads
 from mastra.types.records import Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
@@ -86,6 +88,8 @@ class SqliteStorage(Storage):
         self._local = threading.local()
         self._pooled: list[apsw.Connection] = []
         self._declared: set[tuple[str, tuple[str, ...]]] = set()
+        # Indexes of texts that are known to be there.
+        self._searched: set[str] = set()
         self._opening: asyncio.Lock | None = None
         self._born = 0
 
@@ -151,6 +155,7 @@ class SqliteStorage(Storage):
         self._local = threading.local()
         self._inline = None
         self._declared.clear()
+        self._searched.clear()
         self._opening = None
 
     def _connect_writer(self) -> apsw.Connection:
@@ -257,6 +262,30 @@ class SqliteStorage(Storage):
             sql = f"SELECT key, value FROM {sql_name(table)} WHERE {clause}"  # noqa: S608 - names are checked
             rows = connection.execute(sql, arguments)
             return sum(1 for key, text in rows if matcher(self._load(table, key, text)))
+
+        return await self._read(read)
+
+    async def search_text(
+        self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10
+    ) -> list[Record]:
+        """The rows whose texts at `field` have every word of `query`, best first. The first search makes the index."""
+        search = check_search(table, field, query, limit)
+        matcher = compile_filter(where)
+        chosen = plan(table, where, None)
+        await self._ready(table)
+        if not search.words:
+            return []
+        if search.slug not in self._searched:
+            if not await self._read(lambda connection: has_index(connection, search), quick=True):
+                await self._submit(lambda connection: make_index(connection, table, search))
+            self._searched.add(search.slug)
+        sql, arguments = select(table, search, *_where(table, chosen))
+
+        def read(connection: apsw.Connection) -> list[Record]:
+            records: list[Record] = []
+            rows = connection.execute(sql, arguments)
+            self._read_matching(table, rows, lambda value: matcher(value) and search.fits(value), records, limit)
+            return records
 
         return await self._read(read)
 
