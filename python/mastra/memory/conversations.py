@@ -195,6 +195,7 @@ class Conversations(ABC):
             resource_id=resource_id,
             thread_id=thread_id,
             limit=limit,
+            indexed=self.options.text_search,
         )
 
 

@@ -71,6 +71,7 @@ class Memory(Conversations):
         working_memory: bool | WorkingMemory = False,
         generate_title: bool = False,
         read_only: bool = False,
+        text_search: bool = False,
         concurrency: Policy | None = "queue",
         observational: ObservationalMemory | None = None,
         cache: bool = True,
@@ -85,6 +86,7 @@ class Memory(Conversations):
             working_memory=_option(working_memory, WorkingMemory),
             generate_title=generate_title,
             read_only=read_only,
+            text_search=text_search,
         )
         self._storage_spec = storage
         self._vectors_spec = vectors

@@ -102,6 +102,8 @@ class MemoryOptions:
     working_memory: WorkingMemory | None = None
     generate_title: bool = False
     read_only: bool = False
+    # Searching by words goes through an index of the storage, made with the first search.
+    text_search: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mastra.errors import InvalidInput
+from mastra.errors import InvalidInput, Unsupported
+from mastra.memory.read_through import ReadThrough
 from mastra.memory.tables import MESSAGES, THREADS
+from mastra.ports.storage import Storage, SupportsTextSearch
 from mastra.types.messages import Message
 from mastra.types.records import Filter, Order
 
@@ -48,8 +50,12 @@ async def search_messages(
     resource_id: str,
     thread_id: str | None,
     limit: int,
+    indexed: bool = False,
 ) -> SearchPage:
-    """The messages of a resource (of one of its threads) that fit `query`, best or newest first."""
+    """The messages of a resource (of one of its threads) that fit `query`, best or newest first.
+
+    With `indexed`, storage looks for whole words in its index; else the newest messages are read through.
+    """
     if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"The limit is between 1 and {MAX_LIMIT}.")
     scope = "thread" if thread_id is not None and (recall is None or recall.scope == "thread") else "resource"
@@ -60,6 +66,8 @@ async def search_messages(
         where["threadId"] = thread_id
     if semantic is not None and recall is not None:
         rows = await _by_meaning(threads, semantic, recall, query, where, limit)
+    elif indexed:
+        rows = await _by_index(threads, query, where, limit)
     else:
         rows = await _by_words(threads, query, where, limit)
     titles = await threads.storage.get_many(THREADS, list({row["threadId"] for row in rows}))
@@ -78,6 +86,21 @@ async def _by_meaning(
     found = await threads.messages.get_many(ids)
     mine = [found[message_id] for message_id in ids if message_id in found]
     return [row for row in mine if row["resourceId"] == where["resourceId"]]
+
+
+async def _by_index(threads: ThreadRepo, query: str, where: Filter, limit: int) -> list[Row]:
+    storage = text_search_of(threads.storage)
+    if storage is None:
+        raise Unsupported("This storage does not search texts.", hint="Leave text_search out.")
+    found = await storage.search_text(MESSAGES, "content.parts[].text", query, where=where, limit=limit)
+    return [record.value for record in found]
+
+
+def text_search_of(storage: Storage) -> SupportsTextSearch | None:
+    """The storage that searches texts, where this one does or reads through to one that does."""
+    if isinstance(storage, ReadThrough):
+        storage = storage.storage
+    return storage if isinstance(storage, SupportsTextSearch) else None
 
 
 async def _by_words(threads: ThreadRepo, query: str, where: Filter, limit: int) -> list[Row]:

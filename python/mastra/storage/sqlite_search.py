@@ -30,16 +30,16 @@ def make_index(connection: apsw.Connection, table: Table, search: Search) -> Non
     number = f"(SELECT id FROM {numbers} WHERE t={{row}}.tenant AND k={{row}}.key)"  # noqa: S608 - names are checked
     remove = f"DELETE FROM {words} WHERE rowid={number.format(row='old')};"  # noqa: S608 - names are checked
     add = f"INSERT INTO {words}(rowid, words) VALUES({number.format(row='new')}, {_text('new.value', search.path)});"
-    copy = _text("m.value", search.path)
+    copy, both = _text("m.value", search.path), f" FROM {name} m JOIN {numbers} n ON n.t=m.tenant AND n.k=m.key"
+    count = f"INSERT INTO {numbers}(t, k) VALUES(new.tenant, new.key);"
     trigger = f'CREATE TRIGGER "x_{search.slug}_'
     forget = f"DELETE FROM {numbers} WHERE t=old.tenant AND k=old.key;"  # noqa: S608 - names are checked
     statements = [
         f"CREATE TABLE {numbers}(id INTEGER PRIMARY KEY, t TEXT NOT NULL, k TEXT NOT NULL, UNIQUE(t, k))",
         f"CREATE VIRTUAL TABLE {words} USING fts5(words, {OPTIONS})",
         f"INSERT INTO {numbers}(t, k) SELECT tenant, key FROM {name}",  # noqa: S608 - names are checked
-        f"INSERT INTO {words}(rowid, words) SELECT n.id, {copy} FROM {name} m, {numbers} n ON n.t=m.tenant AND n.k=m.key",  # noqa: S608 - names are checked
-        f'{trigger}put" AFTER INSERT ON {name} BEGIN'
-        f" INSERT INTO {numbers}(t, k) VALUES(new.tenant, new.key); {add} END",
+        f"INSERT INTO {words}(rowid, words) SELECT n.id, {copy}{both}",
+        f'{trigger}put" AFTER INSERT ON {name} BEGIN {count} {add} END',
         f'{trigger}set" AFTER UPDATE ON {name} BEGIN {remove} {add} END',
         f'{trigger}del" AFTER DELETE ON {name} BEGIN {remove} {forget} END',
     ]

@@ -54,9 +54,9 @@ class Search(NamedTuple):
 def check_search(table: Table, field: str, query: str, limit: int) -> Search:
     """The parts of a text search that are not the filter."""
     check_table(table)
-    if not isinstance(field, str) or len(field) > 200 or not _PATH.fullmatch(field):
+    if type(field) is not str or len(field) > 200 or not _PATH.fullmatch(field):
         raise InvalidInput(f"{str(field)[:40]!r} does not name texts of a row.", hint="Use title or parts[].text.")
-    if not isinstance(query, str) or len(query) > MAX_QUERY:
+    if type(query) is not str or len(query) > MAX_QUERY:
         raise InvalidInput(f"A query is a text of at most {MAX_QUERY:,} characters.")
     if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"A limit of {limit!r} is not between 1 and {MAX_LIMIT:,}.")

@@ -3,11 +3,14 @@
 import pytest
 from tests.unit.memory.conftest import say
 
-from mastra.errors import AccessDenied, InvalidInput
+from mastra.caches.lru import LruCache
+from mastra.errors import AccessDenied, InvalidInput, Unsupported
 from mastra.memory import search
 from mastra.memory.memory import Memory
 from mastra.memory.options import SemanticRecall
+from mastra.memory.read_through import ReadThrough
 from mastra.memory.search import search_messages
+from mastra.memory.threads import ThreadRepo
 
 
 @pytest.fixture
@@ -75,3 +78,37 @@ async def test_by_meaning_finds_only_the_resources_own_messages(storage):
         assert len((await memory.search("cats dogs", resource_id="u", limit=1)).results) == 1
     finally:
         await memory.close()
+
+
+@pytest.mark.parametrize("place", ["memory:", "sqlite:///{path}/a.db"])
+async def test_whole_words_are_found_by_the_storages_index(tmp_path, place):
+    memory = Memory(storage=place.format(path=tmp_path), text_search=True)
+    try:
+        for thread, owner, text in (("t1", "u", "Norway"), ("t2", "u", "Oslo in norway"), ("t3", "v", "norway")):
+            await memory.record(thread_id=thread, resource_id=owner, messages=[say(text)])
+        page = await memory.search("NORWAY", resource_id="u")
+        assert page.type == "text"
+        assert [one["content"] for one in page.results] == ["Norway", "Oslo in norway"], "the better one first"
+        assert (await memory.search("norw", resource_id="u")).results == []
+        assert [one["threadId"] for one in (await memory.search("norway", resource_id="v")).results] == ["t3"]
+        await memory.record(thread_id="t1", resource_id="u", messages=[say("Bergen", at=9)])
+        [found] = (await memory.search("bergen", resource_id="u", thread_id="t1")).results
+        assert [one["content"] for one in found["context"]["before"]] == ["Norway"]
+        await memory.delete_thread("t1", resource_id="u")
+        assert (await memory.search("bergen", resource_id="u")).results == []
+    finally:
+        await memory.close()
+
+
+async def test_an_index_that_the_storage_does_not_have_is_refused(tmp_path):
+    memory = Memory(storage=f"blobs:///{tmp_path}/blobs?storage=memory:", text_search=True)
+    with pytest.raises(Unsupported):
+        await memory.search("norway", resource_id="u")
+    await memory.close()
+
+
+async def test_an_index_is_found_behind_a_cache(storage):
+    threads = ThreadRepo(ReadThrough(storage, LruCache()))
+    await threads.append("t", "u", [say("Norway")])
+    page = await search_messages(threads, None, None, "norway", resource_id="u", thread_id="t", limit=5, indexed=True)
+    assert [one["content"] for one in page.results] == ["Norway"]

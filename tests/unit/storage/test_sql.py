@@ -18,7 +18,7 @@ class Recorder(SqlStorage):
 
     def __init__(self, rows=()):
         super().__init__()
-        self.rows, self.ran = list(rows), []
+        self.rows, self.ran, self.indexed = list(rows), [], []
         self.breaks: str | None = None
 
     @asynccontextmanager
@@ -62,8 +62,26 @@ class Recorder(SqlStorage):
     def insert_arguments(self, operation, text):
         return operation.table.tenant, operation.key, text
 
+    async def make_text_index(self, session, table, search):
+        self.indexed.append((table.name, search.path.json_path()))
+
+    def match(self, search):
+        return "MATCH(%s)", [" ".join(search.words)], "RANK(%s)", [search.words[0]]
+
     def encode(self, value):
         return value
+
+
+async def test_of_a_text_query_only_the_words_reach_the_server():
+    server = Recorder([("k", '{"status":"new","title":"drop the table"}'), ("l", '{"title":"another"}')])
+    hostile = "table'; DROP; --"
+    found = await server.search_text(TABLE, "title", hostile, where={"status": "new"}, limit=5)
+    assert [record.key for record in found] == ["k"], "what the server took for a match is looked at"
+    [(sql, arguments)] = server.ran
+    assert "DROP" not in sql.upper().replace("%S", "")
+    assert arguments == ["tenant", "new", "table drop", "table", 0]
+    await server.search_text(TABLE, "title", "table")
+    assert server.indexed == [("rows", '$."title"')], "the index is asked for once"
 
 
 async def test_what_a_user_passes_is_bound():

@@ -1,4 +1,4 @@
-"""What storage that searches texts must do. `CHECKS` maps a sentence to a coroutine function that takes opened storage."""
+"""What storage that searches texts must do. `CHECKS` maps a sentence to a function that takes opened storage."""
 
 from __future__ import annotations
 
