@@ -22,6 +22,7 @@ from mastra.types.schema import Schema
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from mastra.agents.goals import Goal, Objectives
     from mastra.agents.talk import Talk
     from mastra.types.message_input import MessageInput
     from mastra.voice.voice import Voice
@@ -54,6 +55,7 @@ class Agent:
         error_processors: Any = (),
         scorers: Any = None,
         voice: Any = None,
+        goal: Goal | None = None,
         default_options: Any = None,
         limits: Limits = NO_LIMITS,
         request_context_schema: Any = None,
@@ -73,6 +75,7 @@ class Agent:
         self.error_processors = error_processors
         self.scorers = scorers
         self.voice = voice if voice is None or is_dynamic(voice) else _read_voice(voice)
+        self.goal = goal
         self.default_options = default_options
         self.limits = limits
         self.request_context_schema = None if request_context_schema is None else Schema.of(request_context_schema)
@@ -221,6 +224,13 @@ class Agent:
             raise Unsupported(f"Agent {self.id} has no voice.", hint='Give it one: Agent(voice="vendor/model").')
         found: Voice = voice
         return found
+
+    @property
+    def objectives(self) -> Objectives:
+        """What the agent's threads work towards; needs a `goal`."""
+        from mastra.agents.goals import Objectives  # noqa: PLC0415 - only agents with a goal need it
+
+        return Objectives(self)
 
     def talk(self, **options: Any) -> AbstractAsyncContextManager[Talk]:
         """A live conversation with this agent's instructions, tools and memory: `async with agent.talk() as talk:`."""

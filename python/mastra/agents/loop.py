@@ -226,6 +226,10 @@ async def _begin(run: Run) -> None:
         await run.turn.take()
         run.input = given
         await _remember(run)
+    if run.agent.goal is not None:
+        from mastra.agents.goals import begin_goal  # noqa: PLC0415 - only agents with a goal need it
+
+        await begin_goal(run)
     run.prompt = build_prompt(run)
 
 
@@ -258,6 +262,7 @@ async def _recall(run: Run) -> None:
     )
     run.recalled = list(recall.messages)
     run.remembered_system = tuple(recall.system)
+    run.keep_pinned(recall)
     # Results that a client sends for calls of an earlier run belong to those calls.
     known = {message.id for message in run.recalled}
     run.input = [message for message in run.input if message.id not in known]
@@ -463,6 +468,12 @@ async def _wants_more(run: Run, step: Step) -> str | None:
         if structured.feedback is not None:
             message, structured.feedback = structured.feedback, None
             return message
+    if "goal" in run.state:
+        from mastra.agents.goals import check_goal  # noqa: PLC0415 - only runs with an objective need it
+
+        feedback = await check_goal(run, step)
+        if feedback is not None:
+            return feedback
     if run.options.on_iteration_complete is None and run.options.is_task_complete is None:
         return None
     from mastra.agents.completion import check_completion  # noqa: PLC0415 - only those who use it

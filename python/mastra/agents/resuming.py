@@ -174,6 +174,7 @@ async def _restore(
         own = {message.id for message in (*run.input, *run.responses)}
         run.recalled = [message for message in recall.messages if message.id not in own]
         run.remembered_system = tuple(recall.system)
+        run.keep_pinned(recall)
     run.prompt = build_prompt(run)
     for message in run.responses[:-1]:
         run.prompt.extend(assistant_prompt(message.parts))

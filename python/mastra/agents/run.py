@@ -184,6 +184,12 @@ class Run:
         if self.steps:
             self.steps[-1].parts.append({"type": type, **payload, "createdAt": int(time.time() * 1000)})
 
+    def keep_pinned(self, recall: Any) -> None:
+        """Remember which of the recalled messages are pinned, for who cuts the prompt."""
+        pinned = getattr(recall, "pinned", None)
+        if pinned:
+            self.state["pinned"] = {"messages": [one for one in self.recalled if one.id in pinned]}
+
     def adopt_results(self) -> None:
         """Put results that came with the input to the calls in the recalled messages that they answer."""
         if not self.recalled:

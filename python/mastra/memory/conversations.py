@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra.errors import InvalidInput
 from mastra.memory.message_log import MessagePage
+from mastra.memory.pins import pin, unpin
 from mastra.memory.search import SearchPage, search_messages
 from mastra.memory.tables import cleaned
 from mastra.memory.threads import Clone, Direction, ThreadPage, ThreadRepo
@@ -174,6 +175,16 @@ class Conversations(ABC):
             await self.threads.storage.write(self._semantic.due(rows))
             self._start_due()
         return [Message.from_wire(row) for row in rows]
+
+    async def pin(self, thread_id: str, *message_ids: str, resource_id: str | None = None) -> list[str]:
+        """Keep messages in sight of the model, beside the last ones and before them when tokens are scarce."""
+        await self.open()
+        return await pin(self.threads, thread_id, message_ids, resource_id)
+
+    async def unpin(self, thread_id: str, *message_ids: str, resource_id: str | None = None) -> list[str]:
+        """Let messages go with the others again; those that are still pinned."""
+        await self.open()
+        return await unpin(self.threads, thread_id, message_ids, resource_id)
 
     async def delete_messages(self, ids: Sequence[str], *, resource_id: str | None = None) -> int:
         """Remove messages by their ids; how many there were."""

@@ -41,6 +41,7 @@ DEFAULT_EMBEDDER = "lexical/384"
 MAX_UNOBSERVED = 1_000
 # How often the past is read before a turn is taken by a write of its own.
 MAX_LOOKS = 2
+NOTHING_PINNED: frozenset[str] = frozenset()
 RETRIES_S = (0.5, 2.0, 8.0, 30.0)
 
 
@@ -50,6 +51,8 @@ class Recall(NamedTuple):
     messages: tuple[Message, ...] = ()
     system: tuple[str, ...] = ()
     thread: Thread | None = None
+    # Ids of messages that stay whatever else has to go.
+    pinned: frozenset[str] = NOTHING_PINNED
 
 
 class Memory(Conversations):
@@ -254,6 +257,7 @@ class Memory(Conversations):
             system.append(self._observer.system_text(observed))
         if thread is None and not related:
             return Recall(system=tuple(system)), None
+        last, pinned = await self._with_pinned(thread, last)
         known = {row["id"] for row in last}
         here = [row for row in related if row["threadId"] == thread_id and row["id"] not in known]
         elsewhere = [row for row in related if row["threadId"] != thread_id]
@@ -261,11 +265,19 @@ class Memory(Conversations):
             system.append(_remembered(elsewhere))
         rows = sorted([*here, *last], key=lambda row: str(row["order"]))
         if options.max_tokens is not None:
-            rows = _within(rows, options.max_tokens)
+            rows = _within(rows, options.max_tokens, pinned)
         from mastra.types.threads import Thread  # noqa: PLC0415 - the class itself, not only its name
 
         found = None if thread is None else Thread.from_wire(thread)
-        return Recall(tuple(Message.from_wire(row) for row in rows), tuple(system), found), thread
+        return Recall(tuple(Message.from_wire(row) for row in rows), tuple(system), found, pinned), thread
+
+    async def _with_pinned(self, thread: Row | None, last: list[Row]) -> tuple[list[Row], frozenset[str]]:
+        if thread is None or not thread.get("pinned"):
+            return last, NOTHING_PINNED
+        from mastra.memory.pins import pinned_rows  # noqa: PLC0415 - only threads with pinned messages need it
+
+        more, pinned = await pinned_rows(self.threads, thread, last)
+        return [*more, *last], pinned
 
     async def _last(self, thread_id: str, limit: int, observed: Row | None) -> list[Row]:
         if self._observer is not None:
@@ -509,16 +521,19 @@ def _remembered(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _within(rows: list[Row], max_tokens: int) -> list[Row]:
-    """The newest rows that fit the budget; at least the last one."""
+def _within(rows: list[Row], max_tokens: int, pinned: frozenset[str]) -> list[Row]:
+    """The pinned rows, and the newest that fit the budget beside them; at least the last one."""
     from mastra.memory.budget import estimate_tokens  # noqa: PLC0415 - only a budget needs it
 
-    kept: list[Row] = []
-    left = max_tokens
+    kept: set[str] = set(pinned)
+    left = max_tokens - sum(estimate_tokens(row) for row in rows if row["id"] in pinned)
+    newest = True
     for row in reversed(rows):
+        if row["id"] in pinned:
+            continue
         left -= estimate_tokens(row)
-        if left < 0 and kept:
+        if left < 0 and not newest:
             break
-        kept.append(row)
-    kept.reverse()
-    return kept
+        newest = False
+        kept.add(row["id"])
+    return [row for row in rows if row["id"] in kept]

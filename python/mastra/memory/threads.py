@@ -170,15 +170,17 @@ class ThreadRepo:
                 row["metadata"] = cleaned({**old, **metadata} if merge else dict(metadata))
             return row
 
-        return await self._change(thread_id, resource_id, change)
+        return await self.change(thread_id, resource_id, change)
 
-    async def _change(
+    async def change(
         self,
         thread_id: str,
         resource_id: str | None,
         change: Callable[[Row], Row],
         extra: Callable[[Row], list[Operation]] | None = None,
     ) -> Thread:
+        """Change the row of a thread as one step, however many others do the same."""
+
         async def attempt() -> Thread:
             row = await self.require(thread_id, resource_id)
             rev = row["rev"]
@@ -200,7 +202,7 @@ class ThreadRepo:
     async def transfer(self, thread_id: str, to_resource_id: str, *, resource_id: str | None = None) -> Thread:
         """Give the thread and its messages to another resource; a crash half-way is finished by doing it again."""
         check_id(to_resource_id, "resource id")
-        thread = await self._change(
+        thread = await self.change(
             thread_id,
             resource_id,
             lambda row: {**row, "resourceId": to_resource_id},
@@ -299,6 +301,8 @@ class ThreadRepo:
             copy = {**row, "id": renamed[row["id"]], "threadId": new_thread_id, "resourceId": owner}
             copy["order"] = f"{row['order'].partition('/')[0]}/{number:010d}"
             copies.append(copy)
+        if source.get("pinned"):
+            made["pinned"] = [renamed[one] for one in source["pinned"] if one in renamed]
         made["seq"] = len(copies)
         made["last"] = max((copy["order"].partition("/")[0] for copy in copies), default="")
         await self._write_clone(made, copies)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import Secret
 from mastra.providers.schemas import Compiled, is_exact_in_strict, rewrite_object, rewrite_strict
 from mastra.providers.wire import (
     Decoder,
@@ -36,6 +35,7 @@ from mastra.types.prompt import (
     ToolResultPart,
     UserMessage,
 )
+from mastra.types.secrets import Secret
 from mastra.types.usage import Usage
 
 VERSION = "2023-06-01"

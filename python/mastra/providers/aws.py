@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from mastra.errors import MissingKey
-from mastra.providers.keys import Secret
+from mastra.types.secrets import Secret
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 # Headers that proxies change on the way must not be signed.
@@ -48,7 +48,7 @@ def find_credentials(env: Mapping[str, str] = os.environ) -> Credentials:
             "There are no AWS credentials.",
             hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK, or AWS_PROFILE.",
         )
-    return Credentials(access, Secret(secret), Secret(token) if token else None)
+    return Credentials(access, Secret(secret, passing=True), Secret(token, passing=True) if token else None)
 
 
 def signed_headers(

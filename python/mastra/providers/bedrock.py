@@ -15,7 +15,6 @@ from mastra.providers.aws import find_credentials, signed_headers
 from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import describe, make_error
 from mastra.providers.framing import EventStreamFraming
-from mastra.providers.keys import Secret
 from mastra.providers.schemas import Compiled, rewrite_object
 from mastra.providers.wire import (
     Decoder,
@@ -41,6 +40,7 @@ from mastra.types.prompt import (
     ToolResultPart,
     UserMessage,
 )
+from mastra.types.secrets import Secret
 from mastra.types.usage import Usage
 
 STOP_REASONS: dict[str, FinishReason] = {

@@ -9,10 +9,11 @@ from pydantic_core import from_json
 
 from mastra.errors import BadDefinition, ResponseMalformed
 from mastra.providers.failures import error_of_event, error_of_response
-from mastra.providers.keys import KeyReader, KeySource, Secret
+from mastra.providers.keys import KeyReader, KeySource
 from mastra.providers.transport import Exchange, Http, HttpOptions, shared_http
 from mastra.providers.wire import USER_AGENT
 from mastra.types.json import dumps
+from mastra.types.secrets import Secret
 
 MOST_BYTES = 256 << 20
 JSON = "application/json"

@@ -22,7 +22,8 @@ from mastra.errors import (
     ModelUnavailable,
     RateLimited,
 )
-from mastra.providers.keys import Secret, redact
+from mastra.providers.keys import redact
+from mastra.types.secrets import Secret
 
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|window|limit)|maximum.{0,20}(context|prompt|input).{0,20}(length|tokens)|prompt is too long"

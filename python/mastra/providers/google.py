@@ -9,7 +9,6 @@ from typing import Any
 
 from mastra.providers.composer import Composer, parse_event, thought_of
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import Secret
 from mastra.providers.schemas import Compiled, rewrite_google
 from mastra.providers.wire import Decoder, WireModel, left_out, output_tool_of, own_signature, with_instruction
 from mastra.types.chunks import FinishReason
@@ -34,6 +33,7 @@ from mastra.types.prompt import (
     ToolResultPart,
     UserMessage,
 )
+from mastra.types.secrets import Secret
 from mastra.types.usage import Usage
 
 FINISH_REASONS: dict[str, FinishReason] = {

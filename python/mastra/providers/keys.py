@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from mastra.errors import BadDefinition, BadSetting, MastraError, MissingKey
-from mastra.types import secrets
+from mastra.types.secrets import Secret
 
-KeyText: TypeAlias = "str | secrets.Secret"
-KeySource: TypeAlias = "KeyText | Secret | Path | Callable[[], KeyText | Awaitable[KeyText]] | None"
+KeyText: TypeAlias = "str | Secret"
+KeySource: TypeAlias = "KeyText | Path | Callable[[], KeyText | Awaitable[KeyText]] | None"
 MASK = "[redacted]"
 # Things that look like a key even when they are not ours: a provider may quote another account's.
 _LOOKS_SECRET = re.compile(
@@ -22,31 +22,6 @@ _LOOKS_SECRET = re.compile(
     r"|\bBearer\s+[A-Za-z0-9._~+/=\-]{8,}"
 )
 _SHORTEST_TO_HIDE = 6
-
-
-class Secret:
-    """A text that does not show itself in a repr, a log or a traceback."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> str:
-        raise BadSetting("A secret cannot be pickled.", hint="Hand over where the key comes from, not the key.")
 
 
 class KeyReader:
@@ -65,9 +40,7 @@ class KeyReader:
             elif source.startswith("env:"):
                 env, source = (source[4:],), None
             else:
-                source = Secret(source)
-        elif isinstance(source, secrets.Secret):
-            source = Secret(source.reveal())
+                source = Secret(source, passing=True)
         elif not (source is None or isinstance(source, Path | Secret) or callable(source)):
             raise BadDefinition(
                 f"api_key of {provider!r} is a {type(source).__name__}.",
@@ -83,7 +56,7 @@ class KeyReader:
     async def read(self, *, required: bool = True) -> Secret | None:
         """The key as it is now; `MissingKey` names the places that were looked into."""
         value = await self._whole(self._from_source())
-        if isinstance(value, secrets.Secret):
+        if isinstance(value, Secret):
             value = value.reveal()
         if not isinstance(value, str | None):
             raise BadSetting(f"The key function of {self.provider!r} returns a {type(value).__name__}, not a text.")
@@ -102,7 +75,7 @@ class KeyReader:
                 f"The API key for {self.provider!r} contains characters that no HTTP header can carry.",
                 hint="Look for a line break or a typographic quotation mark in it.",
             )
-        return Secret(value)
+        return Secret(value, passing=True)
 
     async def _whole(self, value: Any) -> Any:
         if not isinstance(value, Awaitable):

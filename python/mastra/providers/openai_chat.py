@@ -10,7 +10,6 @@ from typing import Any, Literal, Unpack
 from mastra.errors import ModelUnavailable, RateLimited
 from mastra.providers.composer import Composer, OpenCall, parse_event
 from mastra.providers.failures import error_of_event
-from mastra.providers.keys import Secret
 from mastra.providers.repeats import Repeats
 from mastra.providers.schemas import Compiled, drop_nulls, is_exact_in_strict, rewrite_plain, rewrite_strict
 from mastra.providers.wire import (
@@ -38,6 +37,7 @@ from mastra.types.prompt import (
     ToolResultPart,
     UserMessage,
 )
+from mastra.types.secrets import Secret
 from mastra.types.usage import Usage
 
 FINISH_REASONS: dict[str, FinishReason] = {

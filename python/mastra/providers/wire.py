@@ -14,11 +14,12 @@ from mastra.providers import catalog
 from mastra.providers.composer import Composer, parse_object
 from mastra.providers.failures import error_of_event, error_of_response
 from mastra.providers.framing import Framing, SseFraming
-from mastra.providers.keys import KeyReader, KeySource, Secret, redact
+from mastra.providers.keys import KeyReader, KeySource, redact
 from mastra.providers.transport import Exchange, Http, HttpOptions, shared_http, with_timeout
 from mastra.types.json import dumps
 from mastra.types.model import ModelDelta, ModelProfile, ModelRequest, OutputSpec
 from mastra.types.prompt import ReasoningPart, SystemMessage
+from mastra.types.secrets import Secret
 
 USER_AGENT = f"mastra/{__version__}"
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
@@ -253,7 +254,7 @@ class WireModel(ChatModel):
         }
         url = self.url + self.path(request)
         secrets: list[Secret | None] = [key]
-        secrets.extend(Secret(value) for name, value in headers.items() if _SECRET_HEADER.search(name))
+        secrets.extend(Secret(value, passing=True) for name, value in headers.items() if _SECRET_HEADER.search(name))
         timeouts = self.http.options.timeouts
         exchange = await self.http.send(
             url,

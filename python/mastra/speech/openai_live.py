@@ -10,10 +10,11 @@ from urllib.parse import quote
 from mastra.errors import BadDefinition, InvalidInput, ModelUnavailable, ResponseMalformed, StreamBroken
 from mastra.ports.speech import LiveEvent, LiveSession, LiveVoice, Speaker
 from mastra.providers.failures import make_error
-from mastra.providers.keys import KeyReader, KeySource, Secret, redact
+from mastra.providers.keys import KeyReader, KeySource, redact
 from mastra.providers.wire import USER_AGENT
 from mastra.types.json import dumps, loads
 from mastra.types.model import ToolCall
+from mastra.types.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import httpx
 
 from mastra.errors import BadSetting, NotFound
-from mastra.providers.keys import MASK, Secret, redact
+from mastra.providers.keys import MASK, redact
+from mastra.types.secrets import Secret
 
 Mode = Literal["replay", "record", "auto"]
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential|signature", re.IGNORECASE)
@@ -150,7 +151,7 @@ def secrets_of(request: httpx.Request) -> list[Secret]:
     values = [value for name, value in request.headers.items() if _SECRET_NAME.search(name)]
     values += [value for name, value in request.url.params.multi_items() if _is_secret(name)]
     values += [value.partition(" ")[2] for value in values if " " in value]
-    return [Secret(value) for value in values if len(value) >= _SHORTEST_SECRET]
+    return [Secret(value, passing=True) for value in values if len(value) >= _SHORTEST_SECRET]
 
 
 def _is_secret(name: str) -> bool:

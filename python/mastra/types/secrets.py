@@ -31,13 +31,18 @@ _SENSITIVE_NAME: Final = re.compile(
 
 
 class Secret:
-    """A text that shows itself only to `reveal()`. Printing, formatting, JSON and pickling never hold it."""
+    """A text that shows itself only to `reveal()`. Printing, formatting, JSON and pickling never hold it.
+
+    `passing`: it comes and goes (a key that is read anew for each request, a header of one caller). Whoever uses it
+    hides it; `redact`, which is told of all others, would grow with every such text.
+    """
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, passing: bool = False) -> None:
         self._value = value
-        remember(value)
+        if not passing:
+            remember(value)
 
     def reveal(self) -> str:
         """The secret itself: hand it to what needs it, keep it nowhere."""

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.memory.conftest import say
 
 from mastra.errors import AccessDenied, BadDefinition, InvalidInput
-from mastra.memory.memory import Memory
+from mastra.memory.memory import Memory, Recall
 from mastra.memory.options import WorkingMemory
 from mastra.runtime.services import Services
 
@@ -27,7 +27,7 @@ async def test_the_last_messages_are_recalled_oldest_first(storage):
 
 
 async def test_a_new_thread_has_nothing_to_recall(storage):
-    assert await bound(storage).recall(thread_id="new", resource_id="u") == ((), (), None)
+    assert await bound(storage).recall(thread_id="new", resource_id="u") == Recall()
 
 
 async def test_history_can_be_off_and_bounded_by_tokens(storage):

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.memory.conftest import say
 
 from mastra.errors import ModelUnavailable
-from mastra.memory.memory import Memory
+from mastra.memory.memory import Memory, Recall
 from mastra.memory.options import SemanticRecall
 from mastra.memory.semantic import CHUNK, chunks
 from mastra.memory.tables import DUE
@@ -81,7 +81,7 @@ async def test_somebody_elses_messages_are_never_recalled(storage):
     memory = bound(storage, SemanticRecall(top_k=5))
     await talk(memory, "t1", "the wifi password is swordfish", resource="other")
     recall = await memory.recall(thread_id="t2", resource_id="u", query="wifi password")
-    assert recall == ((), (), None)
+    assert recall == Recall()
 
 
 async def test_the_scope_can_be_one_thread_and_weak_matches_left_out(storage):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mastra.errors import MissingKey
 from mastra.providers.aws import Credentials, find_credentials, signed_headers
-from mastra.providers.keys import Secret
+from mastra.types.secrets import Secret
 
 MOMENT = datetime(2015, 8, 30, 12, 36, 0, tzinfo=UTC)
-KEYS = Credentials("AKIDEXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"))
+KEYS = Credentials("AKIDEXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", passing=True))
 
 
 def test_the_published_example_has_the_published_signature():
@@ -54,7 +54,7 @@ def test_botocore_signs_the_same(model_id, content):
         url,
         {"content-type": "application/json"},
         content,
-        credentials=KEYS._replace(session_token=Secret("token")),
+        credentials=KEYS._replace(session_token=Secret("token", passing=True)),
         region="eu-north-1",
         service="bedrock",
         moment=moment,

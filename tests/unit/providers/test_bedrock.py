@@ -9,10 +9,10 @@ from tests.unit.providers.requests import body_of, deltas_of, rich_request, shap
 
 from mastra.errors import AuthFailed, BadModelRequest, ModelUnavailable, RateLimited, Unsupported
 from mastra.providers.bedrock import Bedrock
-from mastra.providers.keys import Secret
 from mastra.testing.wire_samples import WIRE_FORMATS
 from mastra.types.model import ModelRequest, ModelSettings, ReasoningDelta, ReasoningEnd
 from mastra.types.prompt import FilePart, SystemMessage, TextPart, UserMessage
+from mastra.types.secrets import Secret
 
 encode = WIRE_FORMATS["amazon-bedrock"].encode
 
@@ -65,7 +65,7 @@ def test_a_token_replaces_the_signature(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     url = model().url + "/model/x/converse-stream"
-    assert model().sign(url, {}, b"{}", Secret("tok"))["authorization"] == "Bearer tok"
+    assert model().sign(url, {}, b"{}", Secret("tok", passing=True))["authorization"] == "Bearer tok"
     assert model().sign(url, {}, b"{}", None)["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
 
 

@@ -8,8 +8,8 @@ from tests.unit.providers.requests import body_of, rich_request
 from mastra.errors import MissingKey, UnknownAdapter
 from mastra.providers import catalog
 from mastra.providers.compatible import Compatible, variable_of
-from mastra.providers.keys import Secret
 from mastra.runtime.models import provider_names, resolve_model
+from mastra.types.secrets import Secret
 
 
 def test_every_vendor_makes_a_model(monkeypatch):
@@ -42,7 +42,7 @@ def test_a_url_with_a_variable_needs_it(monkeypatch):
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://me.openai.azure.com/")
     model = Compatible("x", vendor="azure")
     assert model.url == "https://me.openai.azure.com/openai/v1"
-    assert model.auth(Secret("k")) == {"api-key": "k"}
+    assert model.auth(Secret("k", passing=True)) == {"api-key": "k"}
 
 
 async def test_an_endpoint_of_ones_own_needs_no_key_but_takes_one(monkeypatch):

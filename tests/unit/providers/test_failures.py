@@ -19,7 +19,7 @@ from mastra.errors import (
     RateLimited,
 )
 from mastra.providers.failures import describe, error_of_event, error_of_response, retry_after
-from mastra.providers.keys import Secret
+from mastra.types.secrets import Secret
 
 # What vendors send, as they publish it.
 CASES = [
@@ -115,7 +115,9 @@ def test_what_a_proxy_says_in_html_is_not_repeated():
 
 def test_a_long_message_is_shortened_and_a_key_is_hidden():
     body = json.dumps({"error": {"message": "my-own-secret " + "x" * 10_000}}).encode()
-    error = error_of_response(400, {}, body, provider="acme", model="m", secrets=[Secret("my-own-secret")])
+    error = error_of_response(
+        400, {}, body, provider="acme", model="m", secrets=[Secret("my-own-secret", passing=True)]
+    )
     assert len(str(error)) < 700
     assert "my-own-secret" not in str(error)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from mastra.agents.digests import digest
 from mastra.agents.processors.processor import Processor, ProcessorContext
 from mastra.errors import BadDefinition, ModelError, StreamBroken
+from mastra.types.message_prompt import to_prompt
 from mastra.types.prompt import (
     AssistantMessage,
     PromptMessage,
@@ -52,9 +53,15 @@ def message_tokens(message: PromptMessage, count: Callable[[str], int] = estimat
 
 
 def trim(
-    messages: list[PromptMessage], budget: int, count: Callable[[str], int] = estimate_tokens
+    messages: list[PromptMessage],
+    budget: int,
+    count: Callable[[str], int] = estimate_tokens,
+    pinned: list[PromptMessage] | None = None,
 ) -> list[PromptMessage]:
-    """The newest messages that fit, system messages kept; a call and its results stay or go together."""
+    """The pinned rounds and the newest that fit beside them, system messages kept.
+
+    A call and its results stay or go together, and what is pinned stays with what it answers.
+    """
     system = [message for message in messages if isinstance(message, SystemMessage)]
     left = budget - sum(message_tokens(message, count) for message in system)
     groups: list[list[PromptMessage]] = []
@@ -65,16 +72,33 @@ def trim(
             groups[-1].append(message)
         else:
             groups.append([message])
-    kept: list[PromptMessage] = []
-    for group in reversed(groups):
-        size = sum(message_tokens(message, count) for message in group)
-        if kept and size > left:
-            break
-        left -= size
-        kept[:0] = group
+    sizes = [sum(message_tokens(message, count) for message in group) for group in groups]
+    kept = _pinned_groups(groups, pinned) if pinned else set()
+    left -= sum(sizes[index] for index in kept)
+    begin = len(groups)
+    for index in range(len(groups) - 1, -1, -1):
+        if index not in kept:
+            if begin < len(groups) and sizes[index] > left:
+                break
+            left -= sizes[index]
+        begin = index
     # A history begins with the user.
-    first = next((index for index, message in enumerate(kept) if isinstance(message, UserMessage)), 0)
-    return [*system, *kept[first:]]
+    recent = range(begin, len(groups))
+    first = next((index for index in recent if isinstance(groups[index][0], UserMessage)), begin)
+    return [*system, *(message for index in sorted({*kept, *range(first, len(groups))}) for message in groups[index])]
+
+
+def _pinned_groups(groups: list[list[PromptMessage]], pinned: list[PromptMessage]) -> set[int]:
+    """Where the pinned messages stand, each with everything since what the user said before it."""
+    kept: set[int] = set()
+    for index, group in enumerate(groups):
+        if not any(message in pinned for message in group):
+            continue
+        begin = index
+        while begin and not isinstance(groups[begin][0], UserMessage):
+            begin -= 1
+        kept.update(range(begin, index + 1))
+    return kept
 
 
 class TokenLimiter(Processor):
@@ -102,7 +126,9 @@ class TokenLimiter(Processor):
         """Trim the prompt before every call, tools included."""
         del number, context
         tools = sum(self._count(str(spec.parameters)) + self._count(spec.description) for spec in run.plan.specs)
-        run.prompt = trim(run.prompt, self._limit - tools, self._count)
+        kept = run.state.get("pinned")
+        pinned = None if kept is None else to_prompt(kept["messages"])
+        run.prompt = trim(run.prompt, self._limit - tools, self._count, pinned)
 
     async def process_output_stream(self, chunk: Chunk, context: ProcessorContext) -> Chunk | list[Chunk] | None:
         """Stop sending text once the answer is long enough."""

@@ -61,6 +61,23 @@ def test_trimming_never_breaks_a_pair_and_keeps_the_newest(rounds, budget):
         assert kept == history
 
 
+@given(st.lists(round_of, min_size=1, max_size=6), st.integers(1, 400), st.sets(st.integers(0, 40), max_size=3))
+def test_what_is_pinned_stays_with_its_round_and_the_history_stays_legal(rounds, budget, places):
+    history = [message for one in rounds for message in one]
+    pinned = [history[place] for place in places if place < len(history)]
+    kept = trim(history, budget, pinned=pinned)
+    assert all(message in kept for message in pinned)
+    assert isinstance(kept[0], UserMessage) or kept == history[-len(kept) :]
+    answered = [part.call_id for message in kept if isinstance(message, ToolMessage) for part in message.parts]
+    asked = [
+        part.call_id for message in kept if isinstance(message, AssistantMessage) for part in message.parts
+        if isinstance(part, ToolCallPart)
+    ]  # fmt: skip
+    assert answered == asked
+    if not pinned:
+        assert kept == trim(history, budget)
+
+
 async def test_a_long_history_is_trimmed_before_the_call():
     model = ScriptedModel(["ok"])
     agent = Agent("a", model=model, input_processors=[TokenLimiter(100)])
