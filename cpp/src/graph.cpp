@@ -22,12 +22,21 @@ void Graph::score(Scratch& scratch, const std::uint32_t* slots, std::size_t coun
   }
 }
 
-// The pivots are rows spread over the data: the walk starts from the best of them.
+// The pivots are rows spread over the data: the walk starts from the best of them. Under dot they hold the longest
+// rows, which are near to most queries and to few rows: all that are good enough start it.
 void Graph::enter(Scratch& scratch) const {
   constexpr std::size_t kStarts = 2;
   const std::size_t count = pivots_.size();
   if (scratch.scores.size() < count + 4) scratch.scores.resize(count + 4);
   score(scratch, pivots_.data(), count, scratch.scores.data());
+  const auto start = [&](std::size_t i) {
+    if (scratch.visited.first(pivots_[i]) != 0) scratch.pool.insert(scratch.scores[i], pivots_[i]);
+  };
+  if (columns_.metric == Metric::kDot) {
+    scratch.visited.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) start(i);
+    return;
+  }
   scratch.visited.reserve(kStarts);
   std::size_t best[kStarts] = {count, count};
   for (std::size_t i = 0; i < count; ++i) {
@@ -39,7 +48,7 @@ void Graph::enter(Scratch& scratch) const {
     }
   }
   for (const std::size_t i : best) {
-    if (i < count && scratch.visited.first(pivots_[i]) != 0) scratch.pool.insert(scratch.scores[i], pivots_[i]);
+    if (i < count) start(i);
   }
 }
 

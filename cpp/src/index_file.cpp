@@ -22,7 +22,7 @@ constexpr char kMagic[8] = {'M', 'A', 'S', 'T', 'R', 'A', 'V', 'X'};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kByteOrder = 0x01020304U;
 constexpr std::size_t kPage = 4096;
-constexpr std::uint64_t kWidest = 4096;  // of the walks that calibration tries
+constexpr std::uint64_t kWidest = 4096;  // of the walks and scans that calibration tries
 constexpr std::uint32_t kAllowZero = 1, kFitted = 2, kGraph = 4, kFine = 8;
 
 enum Section : std::size_t {
@@ -45,7 +45,7 @@ struct Header {
   double fit_error, late_error, longest;
   Extent sections[kSections];
   double far_bar;
-  std::uint64_t far_width;
+  std::uint64_t far_width, scan_width;
 };
 static_assert(sizeof(Header) < kPage - 8 && std::is_trivially_copyable_v<Header>);
 
@@ -275,6 +275,7 @@ VectorIndex VectorIndex::open(const std::string& path, bool mmap, bool read_only
   s.calibration.assign(curve, curve + header.sections[kCurve].bytes / sizeof(Calibration));
   s.far_bar = header.far_bar;
   s.far_width = std::min<std::uint64_t>(header.far_width, kWidest);
+  s.scan_width = std::min<std::uint64_t>(header.scan_width, kWidest);
   s.live = header.live;
   s.next_id = header.next_id;
   s.fit_rows = header.fit_rows;
@@ -342,6 +343,7 @@ void VectorIndex::save(const std::string& path) {
   header.late_error = s.late_error;
   header.far_bar = s.far_bar;
   header.far_width = s.far_width;
+  header.scan_width = s.scan_width;
   header.longest = static_cast<double>(s.graph.longest());
   std::vector<float> grid;
   if (s.fitted) {

@@ -12,9 +12,7 @@
 namespace mastra {
 namespace {
 
-// Costs in units of one row of a sequential scan of 4-bit codes; measured, see bench/README.md.
-constexpr double kHopCost = 2.2;     // a distance of a walk
-constexpr double kGatherCost = 1.6;  // a row of a scan by list
+constexpr double kGatherCost = 1.6;  // a row of a scan by list, in rows of a sequential scan
 constexpr std::size_t kManyQueries = 16;            // enough to decode the rows of a filter for
 constexpr std::size_t kMostDecoded = std::size_t{1} << 24U;  // floats
 constexpr std::size_t kRun = 256;    // rows scored before their scores are looked at
@@ -214,7 +212,8 @@ void VectorIndex::State::search_one(const float* query, const SearchOptions& sea
       walked = how.far_ef > 0 && walk(scratch, search_options, chosen, how.far_ef, width);
     }
     if (!walked) {
-      scan(scratch, chosen, std::max<std::size_t>(64, kept_for(width, options.dim)));
+      const std::size_t more = width > 10 ? 3 * (width - 10) : 0;
+      scan(scratch, chosen, std::max({std::size_t{64}, kept_for(width, options.dim), scan_width + more}));
       refine(scratch, width, false);
     }
   }

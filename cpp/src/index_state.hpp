@@ -1,6 +1,6 @@
 // All that an index is: its columns, grid, graph and the locks around them. Methods are grouped by file:
-// rows in vector_index.cpp, searching in index_search.cpp, fitting and tuning in index_tuning.cpp, files in
-// index_file.cpp.
+// rows in vector_index.cpp, searching in index_search.cpp, fitting and linking in index_tuning.cpp,
+// measuring in index_measure.cpp, files in index_file.cpp.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +28,8 @@ namespace mastra {
 constexpr std::size_t kFitRows = 1024;
 constexpr std::size_t kMaxSlots = 0x7fffffffU;
 constexpr double kDefaultRecall = 0.97;
+constexpr float kNudge = 0.05F;   // how far a query that is tried lies beside its row, in steps of the grid
+constexpr double kHopCost = 2.2;  // of a distance of a walk, in rows of a sequential scan of 4-bit codes; measured
 
 // How many of the best by code are scored again. Few dimensions average less of a code's error away; who walks
 // wide wants it exact.
@@ -94,13 +96,26 @@ class VectorIndex::State {
   bool codes_mislead() const;
   void link(const std::vector<std::uint32_t>& slots, std::size_t threads);
   void choose_pivots();
-  void tune(bool always);
-  void tune_far(Scratch& scratch, const std::vector<std::vector<float>>& near, std::mt19937_64& random);
-  std::vector<Scored> truth_of(Scratch& scratch, const float* query, std::uint32_t besides) const;
-  double found_by_walk(Scratch& scratch, const float* query, std::uint32_t besides, std::size_t ef,
-                       const std::vector<Scored>& truth) const;
+  bool longer_than_pivots(const std::vector<std::uint32_t>& slots) const;
   void repair(std::size_t threads);
   void optimize(std::size_t threads);
+
+  // ---- measuring (writer held)
+  void tune(bool always);
+  struct Probe {  // a query with its true neighbours but one
+    std::vector<float> query;
+    std::uint32_t besides;
+    std::vector<Scored> truth;
+  };
+  std::vector<Probe> near_probes(Scratch& scratch, std::mt19937_64& random) const;
+  std::vector<Probe> far_probes(Scratch& scratch, const std::vector<Probe>& near, std::mt19937_64& random) const;
+  std::vector<Scored> truth_of(Scratch& scratch, const float* query, std::uint32_t besides) const;
+  double found_by_walk(Scratch& scratch, const Probe& probe, std::size_t ef) const;
+  double found_by_scan(Scratch& scratch, const Probe& probe, std::size_t keep) const;
+  std::vector<Calibration> measure_curve(Scratch& scratch, const std::vector<Probe>& near,
+                                         const std::vector<Probe>& far, double bar) const;
+  std::size_t measure_far(Scratch& scratch, const std::vector<Probe>& far) const;
+  std::size_t measure_scan(Scratch& scratch, const std::vector<Probe>& near, const std::vector<Probe>& far) const;
 
   const float* staged(std::size_t slot) const { return staging.data() + slot * options.dim; }
 
@@ -127,6 +142,7 @@ class VectorIndex::State {
   std::size_t calibrated_rows = 0;
   double far_bar = -std::numeric_limits<double>::infinity();  // a query whose best row is no nearer than this is far
   std::size_t far_width = 0;     // what such queries are searched with; 0: by scan
+  std::size_t scan_width = 0;    // rows that a scan for ten scores again; 0: as kept_for says
 
   std::string path;              // of an opened file
   bool read_only = false;

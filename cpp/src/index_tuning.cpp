@@ -1,7 +1,6 @@
-// Fitting the grid, linking rows, measuring what a walk finds, repair and compaction.
+// Fitting the grid, linking rows, repair and compaction.
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <mutex>
 #include <numeric>
 #include <random>
@@ -19,9 +18,7 @@ constexpr std::size_t kFitSample = 16384;
 constexpr std::size_t kCheckRows = 4096;     // rows among which the fit is checked
 constexpr std::size_t kCheckQueries = 48;
 constexpr double kFitBar = 0.97;             // share of the true ten among the thirty best codes
-constexpr std::size_t kTuneQueries = 96;
-constexpr std::size_t kTruth = 10;
-constexpr float kNudge = 0.05F;              // how far a query lies beside its row, in steps of the grid
+constexpr std::size_t kLongest = 32;         // under dot: of the longest rows, from which walks start as well
 constexpr double kDrift = 1.6;               // growth of the residuals that asks for a new grid
 
 }  // namespace
@@ -139,7 +136,8 @@ void VectorIndex::State::refit(std::size_t threads) {
   }
 }
 
-// Rows spread over the data, from which walks start.
+// Rows spread over the data, from which walks start. Under dot the longest rows answer most queries: all walks
+// look at them.
 void VectorIndex::State::choose_pivots() {
   std::vector<std::uint32_t> alive;
   for (std::size_t slot = 0; slot < columns.count(); ++slot) {
@@ -150,9 +148,27 @@ void VectorIndex::State::choose_pivots() {
   for (std::size_t i = 0; i < alive.size() && i < wanted; ++i) {
     std::swap(alive[i], alive[i + random() % (alive.size() - i)]);
   }
-  alive.resize(std::min(alive.size(), std::clamp<std::size_t>(wanted, 16, 1024)));
+  const std::size_t spread = std::min(alive.size(), std::clamp<std::size_t>(wanted, 16, 1024));
+  std::size_t longest = 0;
+  if (options.metric == Metric::kDot) {
+    longest = std::min(kLongest, alive.size() - spread);
+    const auto from = alive.begin() + static_cast<std::ptrdiff_t>(spread);
+    std::partial_sort(from, from + static_cast<std::ptrdiff_t>(longest), alive.end(),
+                      [&](std::uint32_t a, std::uint32_t b) { return columns.fact(a) > columns.fact(b); });
+  }
+  alive.resize(spread + longest);
   const Alone hold(gate);
   graph.set_pivots(std::move(alive));
+}
+
+// Whether rows have come that belong to the longest, and walks do not start from them.
+bool VectorIndex::State::longer_than_pivots(const std::vector<std::uint32_t>& slots) const {
+  if (options.metric != Metric::kDot || graph.pivots().size() < kLongest) return false;
+  std::vector<float> lengths;
+  for (const std::uint32_t pivot : graph.pivots()) lengths.push_back(columns.fact(pivot));
+  const auto at = lengths.begin() + static_cast<std::ptrdiff_t>(kLongest / 2);
+  std::nth_element(lengths.begin(), at, lengths.end(), std::greater<>());
+  return std::any_of(slots.begin(), slots.end(), [&](std::uint32_t slot) { return columns.fact(slot) > *at; });
 }
 
 void VectorIndex::State::link(const std::vector<std::uint32_t>& slots, std::size_t threads) {
@@ -189,7 +205,7 @@ void VectorIndex::State::link(const std::vector<std::uint32_t>& slots, std::size
     graph.connect(*scratch);
   }
   const auto grown = static_cast<std::size_t>(std::sqrt(static_cast<double>(live))) / 2;
-  if (graph.pivots().size() < std::min<std::size_t>(512, grown)) choose_pivots();
+  if (graph.pivots().size() < std::min<std::size_t>(512, grown) || longer_than_pivots(slots)) choose_pivots();
   if (!graph_ready) {
     const Alone hold(gate);
     graph_ready = true;
@@ -199,139 +215,6 @@ void VectorIndex::State::link(const std::vector<std::uint32_t>& slots, std::size
       late_rows = 0;
     }
   }
-}
-
-// The ten best rows for a query but for one, by everything that is stored. The query is left folded.
-std::vector<Scored> VectorIndex::State::truth_of(Scratch& scratch, const float* query, std::uint32_t besides) const {
-  const Chosen everything{false, {}, {}, {nullptr, live}};
-  grid.fold(table, query, scratch.query);
-  scan(scratch, everything, 128);
-  refine(scratch, kTruth + 1, false);
-  std::vector<Scored> out;
-  for (const Scored& item : scratch.refined.sorted()) {
-    if (item.row != besides) out.push_back(item);
-  }
-  out.resize(std::min(out.size(), kTruth));
-  return out;
-}
-
-// The share of the true rows that a walk of this width finds; an equal score is as good: duplicates stand for
-// each other.
-double VectorIndex::State::found_by_walk(Scratch& scratch, const float* query, std::uint32_t besides, std::size_t ef,
-                                         const std::vector<Scored>& truth) const {
-  const std::size_t kept = kept_for(kTruth, options.dim, ef);
-  grid.fold(table, query, scratch.query);
-  graph.walk(scratch, ef, besides);
-  scratch.candidates.clear();
-  for (std::size_t c = 0; c < scratch.pool.size() && scratch.candidates.size() < kept; ++c) {
-    const std::uint32_t slot = scratch.pool.slot(c);
-    if (!columns.is_dead(slot)) scratch.candidates.push_back({scratch.pool.score(c), slot});
-  }
-  refine(scratch, kTruth, true);
-  if (truth.empty()) return 1.0;
-  double found = 0.0;
-  for (const Scored& item : scratch.refined.sorted()) {
-    if (item.score >= truth.back().score) found += 1.0;
-  }
-  return std::min(1.0, found / static_cast<double>(truth.size()));
-}
-
-// Measures, beside the index's own rows, what a walk of each width finds of what a scan finds.
-void VectorIndex::State::tune(bool always) {
-  if (!graph_ready || (!always && static_cast<double>(live) < 1.5 * static_cast<double>(calibrated_rows))) return;
-  if (!graph.fine() && codes_mislead()) {  // what came since the fit lies elsewhere
-    if (late_rows > 0) refit(1);
-    const bool fine = codes_mislead();
-    const Alone hold(gate);
-    graph.set_fine(fine);
-  }
-  const ScratchPool::Lease lease(scratches);
-  Scratch& scratch = *lease;
-  std::mt19937_64 random(options.seed + live);
-  std::normal_distribution<float> normal;
-  std::vector<std::uint32_t> sample;
-  while (sample.size() < kTuneQueries) {
-    const auto slot = static_cast<std::uint32_t>(random() % columns.count());
-    if (!columns.is_dead(slot)) sample.push_back(slot);
-  }
-  // Queries are rows moved a little, so that rows which tie come into some order.
-  std::vector<std::vector<float>> rows(kTuneQueries, std::vector<float>(grid.padded()));
-  std::vector<std::vector<Scored>> truth(kTuneQueries);
-  std::vector<double> nearest;
-  for (std::size_t i = 0; i < kTuneQueries; ++i) {
-    columns.read(grid, sample[i], rows[i].data());
-    for (std::size_t j = 0; j < options.dim; ++j) rows[i][j] += kNudge * grid.step()[j] * normal(random);
-    truth[i] = truth_of(scratch, rows[i].data(), sample[i]);
-    if (!truth[i].empty()) nearest.push_back(nearness(scratch.query, truth[i].front().score));
-  }
-  std::vector<Calibration> curve;
-  for (const std::size_t ef : std::initializer_list<std::size_t>{10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640}) {
-    double found = 0.0, distances = 0.0;
-    for (std::size_t i = 0; i < kTuneQueries; ++i) {
-      scratch.distances = 0;
-      found += found_by_walk(scratch, rows[i].data(), sample[i], ef, truth[i]);
-      distances += static_cast<double>(scratch.distances);
-    }
-    curve.push_back({static_cast<float>(ef), static_cast<float>(found / kTuneQueries),
-                     static_cast<float>(distances / kTuneQueries)});
-    if (curve.back().recall >= 0.999F) break;
-  }
-  for (std::size_t i = 1; i < curve.size(); ++i) curve[i].recall = std::max(curve[i].recall, curve[i - 1].recall);
-  std::sort(nearest.begin(), nearest.end());
-  {
-    const Alone hold(gate);
-    calibration = std::move(curve);
-    calibrated_rows = live;
-    far_bar = nearest.empty() ? -std::numeric_limits<double>::infinity() : nearest[nearest.size() / 32];
-  }
-  tune_far(scratch, rows, random);
-}
-
-// Measures how wide a walk must be for queries unlike the rows: noise as large as the rows, around their mean
-// and around zero.
-void VectorIndex::State::tune_far(Scratch& scratch, const std::vector<std::vector<float>>& near,
-                                  std::mt19937_64& random) {
-  std::normal_distribution<float> normal;
-  const std::size_t dim = options.dim;
-  const auto count = static_cast<float>(near.size());
-  std::vector<float> mean(dim, 0.0F), spread(dim, 0.0F);
-  float size = 0.0F;
-  for (const std::vector<float>& row : near) {
-    for (std::size_t j = 0; j < dim; ++j) mean[j] += row[j] / count;
-  }
-  for (const std::vector<float>& row : near) {
-    for (std::size_t j = 0; j < dim; ++j) {
-      spread[j] += (row[j] - mean[j]) * (row[j] - mean[j]) / count;
-      size += row[j] * row[j] / (count * static_cast<float>(dim));
-    }
-  }
-  std::vector<std::vector<float>> queries(kTuneQueries / 2, std::vector<float>(grid.padded()));
-  std::vector<std::vector<Scored>> truth;
-  for (std::size_t i = 0; i < queries.size(); ++i) {
-    for (std::size_t j = 0; j < dim; ++j) {
-      queries[i][j] = normal(random) * (i % 2 == 0 ? std::sqrt(size) : std::sqrt(spread[j]));
-      if (i % 2 == 1) queries[i][j] += mean[j];
-    }
-    if (options.metric == Metric::kCosine) {
-      const float length = std::sqrt(table.f32.dot(queries[i].data(), queries[i].data(), dim));
-      for (std::size_t j = 0; j < dim && length > 0.0F; ++j) queries[i][j] /= length;
-    }
-    truth.push_back(truth_of(scratch, queries[i].data(), kNoSlot));
-  }
-  std::size_t width = 0;
-  for (const std::size_t ef : std::initializer_list<std::size_t>{80, 160, 320, 640, 1280}) {
-    if (walk_cost(ef) > static_cast<double>(live)) break;
-    double found = 0.0;
-    for (std::size_t i = 0; i < queries.size(); ++i) {
-      found += found_by_walk(scratch, queries[i].data(), kNoSlot, ef, truth[i]);
-    }
-    if (found >= kDefaultRecall * static_cast<double>(queries.size())) {
-      width = ef;
-      break;
-    }
-  }
-  const Alone hold(gate);
-  far_width = width;
 }
 
 // Takes removed rows out of the graph: their neighbours are linked to what lay behind them.

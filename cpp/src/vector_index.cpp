@@ -214,7 +214,7 @@ void VectorIndex::State::restart() {
   fitted = graph_ready = false;
   calibration.clear();
   far_bar = -std::numeric_limits<double>::infinity();
-  far_width = 0;
+  far_width = scan_width = 0;
   calibrated_rows = fit_rows = late_rows = 0;
   late_error = 0.0;
 }
