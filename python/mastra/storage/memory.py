@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -19,7 +20,7 @@ from mastra.storage.rows import (
     encode_cursor,
     encode_value,
 )  # fmt: skip
-from mastra.storage.sortkeys import sort_key
+from mastra.storage.sortkeys import SortKey, sort_key
 from mastra.storage.texts import check_search, ranked
 from mastra.types.filters import Matcher, compile_filter
 from mastra.types.json import loads
@@ -36,7 +37,8 @@ class _Rows:
         self.texts: dict[str, str] = {}
         self.keys: list[str] = []
         self.indexes: dict[tuple[str, ...], list[_Entry]] = {}
-        self.fields: dict[str, dict[str, Any]] = {}
+        # What each row has in the indexes, in their order; rows of a table without indexes have nothing here.
+        self.entries: dict[str, tuple[_Entry, ...]] = {}
 
     def ensure(self, table: Table) -> None:
         """Indexes that a newer declaration asks for are filled from the rows that are there."""
@@ -45,9 +47,9 @@ class _Rows:
             if fields not in self.indexes:
                 index: list[_Entry] = []
                 for key, text in self.texts.items():
-                    values = loads(text)
-                    self.fields[key].update({field: values.get(field) for field in fields})
-                    index.append(_entry(fields, values, key))
+                    made = _entry(fields, loads(text), key)
+                    self.entries[key] = (*self.entries.get(key, ()), made)
+                    index.append(made)
                 index.sort()
                 self.indexes[fields] = index
 
@@ -55,21 +57,36 @@ class _Rows:
         self.remove(key)
         self.texts[key] = text
         insort(self.keys, key)
-        self.fields[key] = {field: value.get(field) for fields in self.indexes for field in fields}
-        for fields, index in self.indexes.items():
-            insort(index, _entry(fields, value, key))
+        if self.indexes:
+            made = self.entries[key] = tuple(_entry(fields, value, key) for fields in self.indexes)
+            for index, entry in zip(self.indexes.values(), made, strict=True):
+                insort(index, entry)
 
     def remove(self, key: str) -> None:
         if self.texts.pop(key, None) is None:
             return
         del self.keys[bisect_left(self.keys, key)]
-        values = self.fields.pop(key)
-        for fields, index in self.indexes.items():
-            del index[bisect_left(index, _entry(fields, values, key))]
+        for index, entry in zip(self.indexes.values(), self.entries.pop(key, ()), strict=True):
+            del index[bisect_left(index, entry)]
+
+    def places(self, field: str) -> Iterator[tuple[SortKey, str]]:
+        """Each row's place in the order of an indexed field."""
+        number, fields = next((n, fields) for n, fields in enumerate(self.indexes) if field in fields)
+        position = fields.index(field)
+        return ((made[number][position], key) for key, made in self.entries.items())
 
 
 def _entry(fields: tuple[str, ...], value: dict[str, Any], key: str) -> _Entry:
-    return (*(sort_key(value.get(field)) for field in fields), key)
+    return (*(_shared_key(value.get(field)) for field in fields), key)
+
+
+def _shared_key(value: Any) -> SortKey:
+    """The sort key; many rows have the same short texts, which they then share."""
+    return _text_key(value) if type(value) is str and len(value) <= _SHORT else sort_key(value)
+
+
+_SHORT = 80
+_text_key = functools.lru_cache(maxsize=4096)(sort_key)
 
 
 class MemoryStorage(Storage):
@@ -221,7 +238,7 @@ def _sorted_keys(rows: _Rows, order: Order | None, cursor: tuple[str, Any] | Non
             if cursor is None or key > cursor[0]:
                 yield key
         return
-    places = sorted((sort_key(values.get(order.field)), key) for key, values in rows.fields.items())
+    places = sorted(rows.places(order.field))
     place = None if cursor is None else (sort_key(cursor[1]), cursor[0])
     if order.descending:
         places.reverse()

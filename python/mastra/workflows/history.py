@@ -145,9 +145,9 @@ def snapshot_entry(run: str, state: RunState, operations: list[Operation]) -> di
     }  # fmt: skip
 
 
-async def entries(storage: Storage, run: str) -> AsyncIterator[dict[str, Any]]:
-    """The entries of a run in order, their large values in place."""
-    seq, count = 0, _FIRST_CHUNK
+async def entries(storage: Storage, run: str, *, start: int = 0) -> AsyncIterator[dict[str, Any]]:
+    """The entries of a run in order, from a number on, their large values in place."""
+    seq, count = start, _FIRST_CHUNK
     while True:
         keys = [entry_key(run, number) for number in range(seq, seq + count)]
         found = await storage.get_many(JOURNAL, keys)

@@ -19,6 +19,7 @@ from mastra.types.schema import to_json
 from mastra.workflows.carrier import Carrier
 from mastra.workflows.changes import reconcile
 from mastra.workflows.engine import Execution
+from mastra.workflows.following import follow, is_elsewhere
 from mastra.workflows.history import snapshot_entry
 from mastra.workflows.ownership import refresh
 from mastra.workflows.records import ACTIVE, FINAL
@@ -47,7 +48,7 @@ class Run(Carrier[In, Out]):
 
     async def start(
         self,
-        input: In | Any = None,
+        input: In | None = None,
         *,
         state: Any = None,
         request_context: Mapping[str, Any] | None = None,
@@ -58,13 +59,13 @@ class Run(Carrier[In, Out]):
             return await self.wait()
         return await self._carried(self._prepare(per_step=per_step))
 
-    async def start_async(self, input: In | Any = None, **options: Any) -> str:
+    async def start_async(self, input: In | None = None, **options: Any) -> str:
         """Start, and return once the run is accepted; it goes on by itself. The run's id."""
         if await self._accept(input, options.get("state"), options.get("request_context")):
             await self._launch(self._prepare(per_step=options.get("per_step", False)))
         return self.run_id
 
-    def stream(self, input: In | Any = None, **options: Any) -> WorkflowStream[Out]:
+    def stream(self, input: In | None = None, **options: Any) -> WorkflowStream[Out]:
         """Start, and follow the chunks as they come."""
         return self._stream(lambda: self.start(input, **options))
 
@@ -287,13 +288,20 @@ class Run(Carrier[In, Out]):
     # ------------------------------------------------------------ stop and look
 
     def observe(self, offset: int = 0) -> AsyncIterator[Chunk]:
-        """The chunks of a run that is or was streamed, from an offset on; then as they come."""
+        """The chunks of a run, from an offset on; then as they come.
+
+        Of a run that another process carries, or whose chunks are no longer kept here, the journal's: its steps
+        as they are recorded, and its end.
+        """
         return self._observe(offset)
 
     async def _observe(self, offset: int) -> AsyncIterator[Chunk]:
         log = self.log or self._services.runs.get(self.run_id)
         if log is None:
             if self._execution is None:
+                if self.journal is not None and self.state.status != "pending":
+                    async for chunk in _skipping(follow(self.journal), offset):
+                        yield chunk
                 return
             log = self.log = self._execution.feed = self._services.runs.open(self.run_id)
         async for observed in log.observe(offset):
@@ -304,11 +312,17 @@ class Run(Carrier[In, Out]):
 
         The run does not wait for the callback, and its failures are logged.
         """
-        log = self.log = self._services.runs.open(self.run_id)
-        if self._execution is not None:
-            self._execution.feed = log
+        if self.journal is not None and not self.is_active and is_elsewhere(self.journal):
+            source = follow(self.journal, over_pauses=True)
+        else:
+            log = self.log = self._services.runs.open(self.run_id)
+            if self._execution is not None:
+                self._execution.feed = log
+            source = _chunks(log, len(log))
         # No background work: closing an application does not wait for a run that waits for somebody.
-        task = asyncio.get_running_loop().create_task(_watch(log, len(log), callback), name=f"watch-{self.run_id}")
+        task = asyncio.get_running_loop().create_task(
+            _watch(source, callback, self.run_id), name=f"watch-{self.run_id}"
+        )
         _watching.add(task)
         task.add_done_callback(_watching.discard)
 
@@ -322,16 +336,29 @@ class Run(Carrier[In, Out]):
         await self.workflow.send_event(self.run_id, name, data)
 
 
-async def _watch(log: RunLog, offset: int, callback: Callable[[Chunk], Any]) -> None:
-    async for observed in log.observe(offset, over_pauses=True):
+async def _watch(source: AsyncIterator[Chunk], callback: Callable[[Chunk], Any], run_id: str) -> None:
+    async for chunk in source:
         try:
-            made = callback(observed.chunk)
+            made = callback(chunk)
             if asyncio.iscoroutine(made):
                 await made
         except Exception:  # noqa: BLE001 - the user's; the run goes on without it
-            _log.exception("a watcher of run %s failed", log.run_id)
-        if observed.chunk.type == "workflow-finish" and observed.chunk.payload["workflowStatus"] in FINAL:
+            _log.exception("a watcher of run %s failed", run_id)
+        if chunk.type == "workflow-finish" and chunk.payload["workflowStatus"] in FINAL:
             return
+
+
+async def _chunks(log: RunLog, offset: int) -> AsyncIterator[Chunk]:
+    async for observed in log.observe(offset, over_pauses=True):
+        yield observed.chunk
+
+
+async def _skipping(chunks: AsyncIterator[Chunk], count: int) -> AsyncIterator[Chunk]:
+    async for chunk in chunks:
+        if count > 0:
+            count -= 1
+        else:
+            yield chunk
 
 
 def _values(context: Mapping[str, Any] | None) -> dict[str, Any]:

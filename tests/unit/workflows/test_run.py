@@ -14,6 +14,12 @@ async def ask(value: dict, ctx: StepContext):
     return ctx.resume_data
 
 
+async def until(met):
+    async with asyncio.timeout(30):
+        while not met():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
+
+
 async def test_a_watcher_hears_the_whole_run_over_its_waits_and_stops_when_told():
     for services in (Services(), Services(storage=MemoryStorage())):
         flow = Workflow("watched").then(ask).then(lambda value: value).commit()
@@ -33,10 +39,10 @@ async def test_a_watcher_hears_the_whole_run_over_its_waits_and_stops_when_told(
         run.watch(broken)
         stop = run.watch(lambda chunk, stopped=stopped: stopped.append(chunk.type))
         assert (await run.start({})).status == "suspended"
-        await asyncio.sleep(0.01)
+        await until(lambda one=awaited: one.count("workflow-finish") == 1)
         stop()
         assert (await run.resume({"ok": True})).status == "success"
-        await asyncio.sleep(0.01)
+        await until(lambda one=awaited: one.count("workflow-finish") == 2)
         assert heard == awaited
         assert [heard.count(kind) for kind in ("workflow-start", "workflow-step-suspended", "workflow-finish")] == [
             2,

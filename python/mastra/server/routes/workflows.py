@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import AccessDenied, Conflict, NotFound, RunMissing
+from mastra.errors import AccessDenied, Conflict, NotFound, NotSuspended, ResumeClaimed, RunMissing
 from mastra.server.problems import Refused
 from mastra.server.replies import RECORDS, Stream
 from mastra.server.sse import batches, error_chunk, record_frames
@@ -271,15 +272,26 @@ async def time_travel_stream(call: Call) -> Stream:
 async def restart_async(call: Call) -> dict[str, Any]:
     """Take up a run that was left, and say how it ends."""
     run = await _run(call)
-    result = await run.restart(request_context=call.context.to_wire() or None)
+    with _conflict():
+        result = await run.restart(request_context=call.context.to_wire() or None)
     return result.to_wire()
 
 
 async def restart(call: Call) -> dict[str, str]:
     """Take up a run that was left; it goes on by itself."""
     run = await _run(call)
-    await run.restart_async(request_context=call.context.to_wire() or None)
+    with _conflict():
+        await run.restart_async(request_context=call.context.to_wire() or None)
     return {"message": "Workflow run restarted"}
+
+
+@contextmanager
+def _conflict() -> Iterator[None]:
+    """A run that cannot be taken up as it stands is a conflict with what is there, not a fault of the server."""
+    try:
+        yield
+    except NotSuspended as error:
+        raise Refused(409, {"error": error.message}) from error
 
 
 async def _restart_all(call: Call) -> list[Run[Any, Any]]:
@@ -290,8 +302,8 @@ async def _restart_all(call: Call) -> list[Run[Any, Any]]:
         run = await workflow.get_run(entry["runId"])
         try:
             await run.restart_async()
-        except Conflict:
-            continue  # another worker carries it
+        except (Conflict, ResumeClaimed, NotSuspended):
+            continue  # another worker carries it, or it has ended meanwhile
         taken.append(run)
     return taken
 
