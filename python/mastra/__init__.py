@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mastra.evals.scorer import create_scorer as create_scorer
     from mastra.mastra import Mastra as Mastra
     from mastra.memory.memory import Memory as Memory
-    from mastra.memory.observations import ObservationalMemory as ObservationalMemory
+    from mastra.memory.observation_options import ObservationalMemory as ObservationalMemory
     from mastra.memory.options import SemanticRecall as SemanticRecall
     from mastra.memory.options import WorkingMemory as WorkingMemory
     from mastra.runtime.limits import Limits as Limits
@@ -57,7 +57,7 @@ _EXPORTS = {
     "MastraError": "mastra.errors",
     "WorkingMemory": "mastra.memory.options",
     "SemanticRecall": "mastra.memory.options",
-    "ObservationalMemory": "mastra.memory.observations",
+    "ObservationalMemory": "mastra.memory.observation_options",
     "Memory": "mastra.memory.memory",
     "Message": "mastra.types.messages",
     "Processor": "mastra.agents.processors.processor",

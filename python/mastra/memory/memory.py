@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from mastra.memory.decay import Decay, Forgotten
-    from mastra.memory.observations import ObservationalMemory, Observer
+    from mastra.memory.observation_options import ObservationalMemory
+    from mastra.memory.observations import Observer
     from mastra.memory.semantic import SemanticIndex
     from mastra.memory.turns import Policy, Turn, Turns
     from mastra.ports.embedder import Embedder
@@ -243,7 +244,7 @@ class Memory(Conversations):
     ) -> tuple[Recall, Row | None]:
         threads, options = self.threads, self.options
         limit = options.last_messages if limit is None else int(limit)
-        observed = await self._observer.read(thread_id, resource_id) if self._observer else None
+        observed = await self._observer.before_turn(thread_id, resource_id) if self._observer else None
         thread, last, page, related = await asyncio.gather(
             threads.row(thread_id, resource_id=resource_id),
             self._last(thread_id, limit, observed),
@@ -253,7 +254,7 @@ class Memory(Conversations):
         system: list[str] = []
         if self._working is not None:
             system.append(self._working.system_text(page))
-        if self._observer is not None and observed is not None:
+        if self._observer is not None and observed is not None and observed["lastOrder"]:
             system.append(self._observer.system_text(observed))
         if thread is None and not related:
             return Recall(system=tuple(system)), None
@@ -269,7 +270,10 @@ class Memory(Conversations):
         from mastra.types.threads import Thread  # noqa: PLC0415 - the class itself, not only its name
 
         found = None if thread is None else Thread.from_wire(thread)
-        return Recall(tuple(Message.from_wire(row) for row in rows), tuple(system), found, pinned), thread
+        messages = [Message.from_wire(row) for row in rows]
+        if self._observational is not None and self._observational.temporal_markers:
+            messages = self._with_pauses(messages, system)
+        return Recall(tuple(messages), tuple(system), found, pinned), thread
 
     async def _with_pinned(self, thread: Row | None, last: list[Row]) -> tuple[list[Row], frozenset[str]]:
         if thread is None or not thread.get("pinned"):
@@ -278,6 +282,15 @@ class Memory(Conversations):
 
         more, pinned = await pinned_rows(self.threads, thread, last)
         return [*more, *last], pinned
+
+    def _with_pauses(self, messages: list[Message], system: list[str]) -> list[Message]:
+        from mastra.memory.pauses import marked, since  # noqa: PLC0415 - only who asks for it
+
+        assert self._services is not None
+        pause = since(messages, self._services.clock.now())
+        if pause is not None:
+            system.append(pause)
+        return marked(messages)
 
     async def _last(self, thread_id: str, limit: int, observed: Row | None) -> list[Row]:
         if self._observer is not None:
