@@ -461,7 +461,7 @@ class ThreadRepo:
                 new = {**old, **{key: change[key] for key in ("role", "type") if key in change}}
                 new["content"] = cleaned({**old["content"], **change.get("content", {})})
                 new["step"] = old["step"] + 1
-                batch += [Expect(MESSAGES, old["id"], {"step": old["step"], "threadId": old["threadId"]})]
+                batch += [Expect(MESSAGES, old["id"], {"step": old["step"], **_owned(old)})]
                 batch += [Put(MESSAGES, old["id"], new)]
                 rows.append(new)
             await self.storage.write(batch)
@@ -473,18 +473,23 @@ class ThreadRepo:
 
     async def delete_messages(self, ids: Sequence[str], *, resource_id: str | None = None) -> list[str]:
         """Remove messages by id; the ids that were there. One of another resource refuses the whole call."""
-        found = await self.messages.get_many([check_id(message_id, "message id") for message_id in ids])
-        for row in found.values():
-            check_owner(row, resource_id)
-        due = {"kind": "drop", "messageIds": list(found), "at": to_wire(self._clock.now())}
-        batch: list[Operation] = [Delete(MESSAGES, message_id) for message_id in found]
-        if self.has_vectors:
-            batch.append(Put(DUE, f"drop/{new_id()}", due))
-        if found:
+        wanted = [check_id(message_id, "message id") for message_id in ids]
+
+        async def attempt() -> list[str]:
+            found = await self.messages.get_many(wanted)
+            batch: list[Operation] = []
+            for message_id, row in found.items():
+                check_owner(row, resource_id)
+                batch += [Expect(MESSAGES, message_id, _owned(row)), Delete(MESSAGES, message_id)]
+            if self.has_vectors and found:
+                due = {"kind": "drop", "messageIds": list(found), "at": to_wire(self._clock.now())}
+                batch.append(Put(DUE, f"drop/{new_id()}", due))
             await self.storage.write(batch)
-        for message_id in found:
-            self._written.pop(message_id, None)
-        return list(found)
+            for message_id in found:
+                self._written.pop(message_id, None)
+            return list(found)
+
+        return await retry_conflicts(attempt)
 
     def revision(self, thread_id: str) -> int | None:
         """The revision of the thread that was last read or written here, or None."""
@@ -496,6 +501,11 @@ class ThreadRepo:
         self._seen.move_to_end(row["id"])
         while len(self._seen) > MAX_CACHED:
             self._seen.popitem(last=False)
+
+
+def _owned(row: Row) -> Filter:
+    """What a write expects of a message: it has not changed hands since it was looked at."""
+    return {"threadId": row["threadId"], "resourceId": row["resourceId"]}
 
 
 def check_owner(row: Row, resource_id: str | None) -> None:
