@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 
 import apsw
 import pytest
 from tests.faults.disk import faulty_disk
 
-from mastra.errors import StorageError, StorageFull, StorageUnavailable
+from mastra.errors import CommitUnknown, StorageError, StorageFull, StorageUnavailable
 from mastra.storage.sqlite import SqliteStorage
 from mastra.types.records import Delete, Expect, Order, Put, Table
 
@@ -87,6 +88,49 @@ async def test_a_failure_while_a_file_is_made_leaves_one_that_opens(tmp_path, fa
                 break
             number += 1
     assert number > 5
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
+async def test_a_write_that_failed_is_not_there_after_a_crash(tmp_path, lasting):
+    """Whatever the disk did last: told as failed, it is gone; told as unknown, it is there whole or gone."""
+    number, told = 0, []
+    with faulty_disk() as disk:
+        while True:
+            path = tmp_path / f"{number}" / "a.db"
+            storage = SqliteStorage(path)
+            await storage.write([Put(TABLE, "old", {"n": 0}), Put(TABLE, "gone", {"n": 1})])
+            before = await contents(storage)
+            batch = [Put(TABLE, f"k{n}", {"n": n, "text": "x" * 9_000}) for n in range(2, 6)]
+            disk.failed, disk.fail_at = 0, number
+            if lasting:
+                # From the first failure on every write and sync fails.
+                disk.on_call = lambda: disk.failed and setattr(disk, "fail_at", 0)
+            failure = None
+            try:
+                await storage.write([*batch, Delete(TABLE, "gone")])
+            except StorageUnavailable as error:
+                failure = error
+                told.append(type(error))
+                assert await contents(storage) == before
+            failed, disk.fail_at, disk.on_call = disk.failed, None, None
+            # A crash now: what was written is in the files, synced or not.
+            crashed = tmp_path / f"{number}-crashed"
+            shutil.copytree(path.parent, crashed)
+            (crashed / "a.db-shm").unlink(missing_ok=True)
+            await storage.close()
+            reopened = SqliteStorage(crashed / "a.db")
+            await reopened.integrity_check()
+            now = await contents(reopened)
+            await reopened.close()
+            whole = {"old": 0, **{f"k{n}": n for n in range(2, 6)}}
+            allowed = [whole] if failure is None else [before, whole] if type(failure) is CommitUnknown else [before]
+            assert now in allowed, (number, failure)
+            if not failed:
+                break
+            number += 1
+    assert len(told) > 3, "the disk was never asked"
+    assert set(told) == {CommitUnknown if lasting else StorageUnavailable}
 
 
 class Shadow:

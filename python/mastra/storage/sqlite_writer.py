@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import apsw
 
-from mastra.errors import Conflict, StorageUnavailable
+from mastra.errors import CommitUnknown, Conflict, StorageUnavailable
 from mastra.storage.sqlite_file import BUSY_MS
 
 log = logging.getLogger("mastra.storage")
@@ -105,7 +105,7 @@ class Writer:
             try:
                 value = job(connection)
                 _check_open(connection)
-                connection.execute("COMMIT")
+                _commit(connection)
             except BaseException as error:
                 _undo(connection)
                 translated = self._translate(error) if isinstance(error, Exception) else error
@@ -218,7 +218,10 @@ class Writer:
                     results.append((None, error))
                 _check_open(connection)
             failed_alone = len(group) == 1 and results[0][1] is not None
-            connection.execute("ROLLBACK" if failed_alone else "COMMIT")
+            if failed_alone:
+                connection.execute("ROLLBACK")
+            else:
+                _commit(connection)
         except _Again:
             _undo(connection)
             raise
@@ -234,6 +237,27 @@ def _check_open(connection: apsw.Connection) -> None:
     """SQLite ends the transaction by itself after some errors; then nothing of the group may be told as written."""
     if not connection.in_transaction:
         raise StorageUnavailable("SQLite gave the transaction up; nothing was written.", adapter="sqlite")
+
+
+def _commit(connection: apsw.Connection) -> None:
+    """Commit, or leave nothing of it.
+
+    A log whose sync failed may hold the whole transaction all the same, and a process that opens the file after a
+    crash would find it. Another transaction in its place takes it out again; where that fails too, nobody knows.
+    """
+    try:
+        connection.execute("COMMIT")
+    except apsw.IOError as error:
+        _undo(connection)
+        try:
+            connection.pragma("user_version", connection.pragma("user_version"))
+        except apsw.Error:
+            raise CommitUnknown(
+                "The disk failed during a commit: after a crash the write may be there.",
+                hint="Read what is there before you write it again.",
+                adapter="sqlite",
+            ) from error
+        raise
 
 
 def _undo(connection: apsw.Connection) -> None:
