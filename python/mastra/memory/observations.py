@@ -1,9 +1,7 @@
 """Observational memory: a long history becomes a list of observations, and that list, when long, a shorter one.
 
-An observer reads what was said since the last time and writes down what matters; a reflector condenses the notes.
-Both run after the answer, unless there is so much to observe that the next turn must wait. Notes may be taken ahead of
-time, in pieces that are kept until they are needed. A crash repeats an observation at most: the notes and the place
-they reach to are one row.
+An observer writes down what matters in new messages, a reflector condenses the notes: after the answer, ahead of time
+in pieces kept until they are needed, or before a turn when too much waits. Notes and their place are one row.
 """
 
 from __future__ import annotations

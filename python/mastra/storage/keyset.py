@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import Any, TypeAlias
 
 from mastra.ports.storage import Storage
-from mastra.storage.plans import Plan, plan
-from mastra.storage.rows import check_scan, decode_cursor, encode_cursor
+from mastra.storage.plans import Plan, begin_scan, plan
+from mastra.storage.rows import encode_cursor
 from mastra.types.filters import Matcher, compile_filter
 from mastra.types.records import Filter, Order, Page, Record, Table
 
@@ -43,10 +43,7 @@ class KeysetStorage(Storage):
         limit: int = 100,
     ) -> Page:
         """Rows that match `where`, ordered, from the cursor on."""
-        check_scan(table, order, limit)
-        matcher = compile_filter(where)
-        chosen = plan(table, where, order)
-        place = None if after is None else decode_cursor(order, after)
+        matcher, chosen, place = begin_scan(table, where, order, after, limit)
         await self.ready(table)
         records: list[Record] = []
         while len(records) <= limit:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from mastra.storage.rows import field_set
-from mastra.types.filters import Condition, conditions
+from mastra.storage.rows import check_scan, decode_cursor, field_set
+from mastra.types.filters import Condition, Matcher, compile_filter, conditions
 from mastra.types.records import Filter, Order, Table
 
 
@@ -22,6 +22,22 @@ class Plan(NamedTuple):
     conditions: tuple[Condition, ...]
     # Whether `conditions` (with the fixed ones) is the whole filter, so that no row must be tried against it.
     exact: bool
+
+
+class Start(NamedTuple):
+    """What a scan needs to know before its first row."""
+
+    matcher: Matcher
+    chosen: Plan
+    # The key after which it begins, with its value of the ordered field.
+    place: tuple[str, Any] | None
+
+
+def begin_scan(table: Table, where: Filter | None, order: Order | None, after: str | None, limit: int) -> Start:
+    """Check what a scan was asked, and choose its way."""
+    check_scan(table, order, limit)
+    place = None if after is None else decode_cursor(order, after)
+    return Start(compile_filter(where), plan(table, where, order), place)
 
 
 def plan(table: Table, where: Filter | None, order: Order | None) -> Plan:

@@ -26,14 +26,12 @@ from mastra.errors import (
 )  # fmt: skip
 from mastra.ports.storage import Storage
 from mastra.storage.layouts import known_layout
-from mastra.storage.plans import Plan, plan
+from mastra.storage.plans import Plan, begin_scan, plan
 from mastra.storage.rows import (
     broken,
     check_batch,
     check_key,
-    check_scan,
     check_table,
-    decode_cursor,
     encode_cursor,
 )  # fmt: skip
 from mastra.storage.sortkeys import sort_bytes, sort_key
@@ -203,10 +201,7 @@ class RedisStorage(Storage):
         limit: int = 100,
     ) -> Page:
         """Rows that match `where`, ordered, from the cursor on."""
-        check_scan(table, order, limit)
-        matcher = compile_filter(where)
-        chosen = plan(table, where, order)
-        cursor = None if after is None else decode_cursor(order, after)
+        matcher, chosen, cursor = begin_scan(table, where, order, after, limit)
         await self._ready(table)
         if not chosen.ordered:
             return await self._scan_sorted(table, matcher, chosen, order, cursor, limit)

@@ -17,14 +17,13 @@ import apsw
 
 from mastra.errors import BadSetting, Conflict, StorageCorrupt, StorageUnavailable
 from mastra.ports.storage import Storage
-from mastra.storage.plans import Plan, plan
+from mastra.storage.plans import Plan, begin_scan, plan
 from mastra.storage.rows import (
     broken,
     check_batch,
     check_key,
     check_scan,
     check_table,
-    decode_cursor,
     encode_cursor,
     encode_value,
 )  # fmt: skip
@@ -211,10 +210,7 @@ class SqliteStorage(Storage):
         limit: int = 100,
     ) -> Page:
         """Rows that match `where`, ordered, from the cursor on."""
-        check_scan(table, order, limit)
-        matcher = compile_filter(where)
-        chosen = plan(table, where, order)
-        cursor = None if after is None else decode_cursor(order, after)
+        matcher, chosen, cursor = begin_scan(table, where, order, after, limit)
         await self._ready(table)
         statements = _selects(table, chosen, order, cursor)
 
