@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +42,17 @@ def emit(value: Any) -> None:
 def emit_line(value: Any) -> None:
     """A value as one line of JSON, for streams of them."""
     typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+def progress(things: Sequence[T], what: str, *, show: bool = True) -> Iterator[T]:
+    """The things one by one, with a bar on standard error while that takes; nothing where that is no terminal."""
+    if not show or not sys.stderr.isatty():
+        yield from things
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where it is seen
+    from rich.progress import track  # noqa: PLC0415 - the same
+
+    yield from track(things, what, console=Console(stderr=True), transient=True)
 
 
 def fail(message: str, hint: str = "", code: Exit = Exit.ERROR) -> typer.Exit:

@@ -130,6 +130,8 @@ def run(target: str | None, live: LiveSettings, *, reload: bool = False, page: b
         "timeout_keep_alive": 75,
         "server_header": False,
         "timeout_graceful_shutdown": max(1, round(options.drain_s)),
+        # A worker that is busy for long is not dead.
+        "timeout_worker_healthcheck": 60,
         "h11_max_incomplete_event_size": 65_536,
         "ws_max_size": options.max_body,
         "access_log": page,
