@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
@@ -259,6 +260,20 @@ async def test_a_callers_trace_goes_on_in_ours():
         assert [span["parentSpanId"] for span in runs] == ["cd" * 8] * 2
         listed = (await client.get("/api/observability/traces")).json()["spans"]
         assert sorted(span["traceId"] == "ab" * 16 for span in listed) == [False, True, True]
+
+
+async def test_a_slow_request_leads_from_the_metrics_to_its_trace():
+    mastra = Mastra(agents=[Agent("a", model="scripted/hi")], storage="memory:", telemetry=True)
+    async with mastra, http(create_app(mastra)) as client:
+        assert (await client.post("/api/agents/a/generate", json={"messages": "x"})).status_code == 200
+        given = "0af7651916cd43dd8448eb211c80319c"
+        headers = {"traceparent": f"00-{given}-b7ad6b7169203331-01"}
+        await client.post("/api/agents/a/stream", json={"messages": "x"}, headers=headers)
+        await mastra.telemetry.flush()
+        (made,) = {row["traceId"] for row in (await client.get("/api/observability/traces")).json()["spans"]} - {given}
+        text = (await client.get("/metrics", headers={"accept": "application/openmetrics-text"})).text
+    found = dict(re.findall(r'bucket{route="(/agents/:agentId/\w+)".*# {trace_id="(\w+)"}', text))
+    assert found == {"/agents/:agentId/generate": made, "/agents/:agentId/stream": given}
 
 
 async def test_a_trace_that_two_tenants_named_belongs_to_neither():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mastra.cli.options import App
-from mastra.cli.output import wait
 from mastra.cli.run import pick_agent
 
 if TYPE_CHECKING:
@@ -22,52 +23,74 @@ def chat(
     thread: Annotated[str | None, typer.Option(help="A thread to go on with; without it a new one.")] = None,
     resource: Annotated[str, typer.Option(help="Whose thread it is.")] = "local",
 ) -> None:
-    """Talk to an agent. An empty line or Ctrl-D ends; /new starts a new thread, /thread says which one it is."""
+    """Talk to an agent. An empty line or Ctrl-D ends; /new starts a new thread, /thread says which one it is.
+
+    Ctrl-C stops an answer; at the prompt it ends the conversation.
+    """
     from mastra.server.loading import load_application  # noqa: PLC0415 - loads the application
     from mastra.types.ids import new_id  # noqa: PLC0415 - the same
 
-    wait(_talk(load_application(app), agent, thread or new_id(), resource))
+    mastra = load_application(app)
+    chosen = pick_agent(mastra, agent)
+    if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):  # there is none on Windows
+            import readline  # noqa: F401, PLC0415 - gives `input` its editing and the lines before
+    with asyncio.Runner() as runner:
+        runner.run(mastra.open())
+        try:
+            _talk(runner, chosen, thread or new_id(), resource)
+        finally:
+            runner.run(_close(mastra))
 
 
-async def _talk(mastra: Mastra, name: str | None, thread: str, resource: str) -> None:
+async def _close(mastra: Mastra) -> None:
+    await mastra.close()
+
+
+def _talk(runner: asyncio.Runner, agent: Any, thread: str, resource: str) -> None:
+    """Turn by turn. The prompt waits outside of the event loop, so that Ctrl-C and Ctrl-D reach it at once."""
     from mastra.types.ids import new_id  # noqa: PLC0415 - the same
 
-    agent = pick_agent(mastra, name)
     typer.echo(f"{agent.name} (thread {thread}); an empty line ends", err=True)
-    async with mastra:
-        while True:
+    prompt = "> " if sys.stdin.isatty() else ""
+    while True:
+        try:
+            said = input(prompt).strip()
+        except EOFError:
+            return
+        if not said:
+            return
+        if said == "/new":
+            thread = new_id()
+        if said in {"/new", "/thread"}:
+            typer.echo(f"thread {thread}", err=True)
+        elif said.startswith("/"):
+            typer.echo(f"There is no {said.split()[0]}; there are /new and /thread.", err=True)
+        else:
             try:
-                said = (await asyncio.to_thread(input, "> ")).strip()
-            except EOFError:
-                break
-            if not said:
-                break
-            if said == "/new":
-                thread = new_id()
-                typer.echo(f"thread {thread}", err=True)
-            elif said == "/thread":
-                typer.echo(f"thread {thread}", err=True)
-            else:
-                await _turn(agent, said, thread, resource)
+                runner.run(_turn(agent, said, thread, resource))
+            except KeyboardInterrupt:
+                typer.echo("\n(stopped)", err=True)
 
 
 async def _turn(agent: Any, said: str, thread: str, resource: str) -> None:
     async with agent.stream(said, thread=thread, resource=resource) as going:
-        async for chunk in going:
-            if chunk.type == "text-delta":
-                typer.echo(chunk.payload["text"], nl=False)
-            elif chunk.type == "tool-call":
-                typer.echo(f"\n[{chunk.payload['toolName']}]", err=True)
-        result = await going.result()
-    typer.echo()
+        result = await _show(going)
     waits = result.suspend_payload
     while waits is not None:
         yes = typer.confirm(f"Run {waits['toolName']} with {waits['args']}?")
         answer = agent.approve if yes else agent.decline
         async with answer(result.run_id, waits["toolCallId"]) as going:
-            async for chunk in going:
-                if chunk.type == "text-delta":
-                    typer.echo(chunk.payload["text"], nl=False)
-            result = await going.result()
-        typer.echo()
+            result = await _show(going)
         waits = result.suspend_payload
+
+
+async def _show(going: Any) -> Any:
+    """Print a run as it comes; its result."""
+    async for chunk in going:
+        if chunk.type == "text-delta":
+            typer.echo(chunk.payload["text"], nl=False)
+        elif chunk.type == "tool-call":
+            typer.echo(f"\n[{chunk.payload['toolName']}]", err=True)
+    typer.echo()
+    return await going.result()

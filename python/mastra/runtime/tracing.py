@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _current: ContextVar[Span | None] = ContextVar("mastra_span", default=None)
-_remote: ContextVar[Remote | None] = ContextVar("mastra_remote_span", default=None)
+_entry: ContextVar[Entry | None] = ContextVar("mastra_trace_entry", default=None)
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
@@ -41,14 +41,25 @@ def parse_traceparent(text: str) -> Remote | None:
     return None if bad else Remote(trace_id, span_id)
 
 
+class Entry:
+    """A way into the application: the span of another system it comes from, and the trace that it led to."""
+
+    __slots__ = ("remote", "trace_id")
+
+    def __init__(self, remote: Remote | None) -> None:
+        self.remote = remote
+        self.trace_id = ""
+
+
 @contextmanager
-def continued(remote: Remote | None) -> Iterator[None]:
-    """Spans that begin in here without a parent of ours become children of `remote`."""
-    token = _remote.set(remote)
+def continued(remote: Remote | None) -> Iterator[Entry]:
+    """Spans that begin in here without a parent of ours become children of `remote`; the entry learns their trace."""
+    entry = Entry(remote)
+    token = _entry.set(entry)
     try:
-        yield
+        yield entry
     finally:
-        _remote.reset(token)
+        _entry.reset(token)
 
 
 class NoSpan:
@@ -162,10 +173,14 @@ class Tracer:
         parent = _current.get()
         if parent is not None:
             return Span(self, name, type, parent.trace_id, parent.span_id, facts)
-        remote = _remote.get()
-        if remote is not None:
-            return Span(self, name, type, remote.trace_id, remote.span_id, {**facts, "remote_parent": True})
-        return Span(self, name, type, os.urandom(16).hex(), None, facts)
+        entry = _entry.get()
+        if entry is None:
+            return Span(self, name, type, os.urandom(16).hex(), None, facts)
+        remote = entry.remote
+        entry.trace_id = os.urandom(16).hex() if remote is None else remote.trace_id
+        if remote is None:
+            return Span(self, name, type, entry.trace_id, None, facts)
+        return Span(self, name, type, remote.trace_id, remote.span_id, {**facts, "remote_parent": True})
 
     def finish(self, span: Span) -> None:
         """Called by the span when it ends."""

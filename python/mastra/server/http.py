@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from starlette.applications import Starlette
 
-from mastra.runtime.tracing import continued, parse_traceparent
+from mastra.runtime.tracing import Entry, continued, parse_traceparent
 from mastra.server.answers import answer_open
 from mastra.server.audit import AuditLog
 from mastra.server.body import read_body
@@ -163,8 +163,8 @@ class App:
             await self._answer(scope, receive, send, found)
             return
         # A caller who sends `traceparent` finds what it started in its own trace.
-        with continued(parse_traceparent(header(scope["headers"], b"traceparent"))):
-            await self._answer(scope, receive, send, found)
+        with continued(parse_traceparent(header(scope["headers"], b"traceparent"))) as entry:
+            await self._answer(scope, receive, send, found, entry)
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -174,7 +174,12 @@ class App:
         await _respond(send, 404, _NOT_FOUND, ((b"content-type", b"text/plain; charset=UTF-8"), *SECURITY))
 
     async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, found: tuple[Route, dict[str, str]] | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        found: tuple[Route, dict[str, str]] | None,
+        entry: Entry | None = None,
     ) -> None:
         headers = scope["headers"]
         began = time.perf_counter()
@@ -211,7 +216,8 @@ class App:
                 status = await self._fail(error, call, send, base)
         finally:
             metrics.in_flight -= 1
-            metrics.request(route.method, route.path, status, time.perf_counter() - began)
+            trace_id = "" if entry is None else entry.trace_id
+            metrics.request(route.method, route.path, status, time.perf_counter() - began, trace_id)
             if state.audit is not None:
                 state.audit.note(call, status)
 

@@ -20,7 +20,7 @@ from mastra.cli.build import sbom
 from mastra.cli.main import make_app
 from mastra.cli.wheelhouse import Package, write_wheel
 
-ROOT = Path(__file__).resolve().parents[3]
+Run = Callable[..., str]
 APPLICATION = 'from mastra import Agent, Mastra\nmastra = Mastra(agents=[Agent("clerk", model="scripted/built")])\n'
 
 
@@ -87,17 +87,6 @@ def test_the_bill_of_materials_fits_cyclonedx(tmp_path: Path) -> None:
     assert validator.validate_str(json.dumps(made)) is not None
 
 
-def run(*command: object, cwd: Path, **environ: str) -> str:
-    # Nothing of this environment may help.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MASTRA_", "VIRTUAL"))}
-    done = subprocess.run(
-        [*map(str, command)], cwd=cwd, env={**kept, **environ}, capture_output=True, text=True, check=False,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
-    return done.stdout
-
-
 def answer(url: str, process: subprocess.Popen[Any], **data: Any) -> Any:
     end = time.monotonic() + 240
     while True:
@@ -119,17 +108,11 @@ def answer(url: str, process: subprocess.Popen[Any], **data: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="wheels for a Linux image")
-def test_what_is_built_installs_without_an_index_and_serves(tmp_path: Path) -> None:
-    # mastra as a stranger has it: installed from a wheel (of pure Python: compiling is not what is tried here).
+def test_what_is_built_installs_without_an_index_and_serves(tmp_path: Path, stranger: Path, run: Run) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "app.py").write_text(APPLICATION)
-    python = tmp_path / "theirs/bin/python"
-    run(sys.executable, "-m", "venv", tmp_path / "theirs", cwd=tmp_path)
-    run(
-        python, "-m", "pip", "install", "-q", "-Cwheel.cmake=false", f"-Cbuild-dir={tmp_path}/build", ROOT, cwd=tmp_path
-    )
-    facts = json.loads(run(python.parent / "mastra", "build", "--json", cwd=folder))
+    facts = json.loads(run(stranger.parent / "mastra", "build", "--json", cwd=folder))
     out = folder / "dist/mastra"
     assert facts["wheels"] == facts["packages"] == len(list((out / "wheels").iterdir()))
 

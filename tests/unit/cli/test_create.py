@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 
+import httpx
 import pytest
 
 from mastra.cli.create import TEMPLATES, template_files
@@ -81,3 +84,45 @@ def test_a_bad_name_is_refused(tmp_path, name):
 def test_templates_are_python():
     for template in TEMPLATES:
         compile(template_files(template, "x")["app.py"], "app.py", "exec")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(sys.platform == "win32", reason="the README is for a POSIX shell")
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_stranger_follows_the_readme_to_the_letter(tmp_path, stranger, run, template):
+    bin_folder = stranger.parent
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    path = {"PATH": f"{bin_folder}:{os.environ['PATH']}", "PORT": port}
+    run(bin_folder / "mastra", "create", "shop", "--template", template, "--yes", cwd=tmp_path)
+    folder = tmp_path / "shop"
+    block = re.search(r"```bash\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[1]
+    lines = block.strip().splitlines()
+    assert lines[0] == "python -m pip install -e ."
+    assert lines[-1] == "mastra dev"
+    for line in lines[:-1]:
+        run("sh", "-ec", line, cwd=folder, **path)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MASTRA_", "VIRT"))}
+    with (tmp_path / "log").open("wb") as log:
+        serving = subprocess.Popen(
+            ["sh", "-ec", f"exec {lines[-1]}"], cwd=folder, env={**environ, **path}, stdout=log, stderr=log
+        )
+    try:
+        end = time.monotonic() + 240
+        while True:
+            try:
+                page = httpx.get(f"http://127.0.0.1:{port}/", follow_redirects=True)
+                break
+            except httpx.TransportError:
+                assert serving.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < end, (tmp_path / "log").read_text()
+                time.sleep(0.1)
+        assert page.status_code == 200
+        assert "text/html" in page.headers["content-type"]
+        assert f"http://localhost:{port}" in (tmp_path / "log").read_text()
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").json()["ready"]
+    finally:
+        serving.terminate()
+        serving.wait(60)
