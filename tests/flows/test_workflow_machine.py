@@ -1,4 +1,4 @@
-"""A random walk over start, suspend, resume, cancel, crash and restart, checked against a small oracle."""
+"""A random walk over start, suspend, resume, sleep, event, cancel, crash and restart, checked by a small oracle."""
 
 import asyncio
 
@@ -10,12 +10,14 @@ from mastra import StepContext, Workflow, step
 from mastra.errors import MastraError, NotSuspended, ResumeClaimed
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
+from mastra.testing.clock import HandClock
 from mastra.types.records import Put, Table
 from mastra.workflows.tables import RUNS, WORKERS
 from mastra.workflows.worker import Worker
 
 BOOKED = Table("booked")
-STEPS = ("first", "left", "right", "ask", "deep", "shaky", "booked")
+# How a run stands, by what the oracle expects of it.
+STATUS = {"sleeping": "waiting", "listening": "waiting"}
 
 
 class World:
@@ -24,8 +26,10 @@ class World:
     def __init__(self):
         self.storage = MemoryStorage()
         self.effects = {}
+        self.clock = HandClock()
         self.recorded = set()
         self.fail = set()
+        self.took = {}
         self.process = None
 
     def build(self):
@@ -39,6 +43,8 @@ class World:
                 await asyncio.sleep(0)
                 if ctx.run_id in world.fail and name == "shaky":
                     raise ValueError("asked to fail")
+                if name == "took":
+                    world.took.setdefault(ctx.run_id, set()).add(value["n"])
                 if name == "booked":
                     row = await ctx.services.storage.get(BOOKED, ctx.run_id)
                     ctx.write_with_result(Put(BOOKED, ctx.run_id, {"n": (row or {"n": 0})["n"] + 1}))
@@ -56,6 +62,9 @@ class World:
             Workflow("walk")
             .then(act("first"))
             .parallel([act("left"), act("right"), step(id="ask", resume={"ok": bool})(ask)])
+            .sleep(60)
+            .wait_for_event("go")
+            .then(act("took"))
             .then(inner)
             .then(act("shaky"))
             .then(act("booked"))
@@ -63,7 +72,7 @@ class World:
         )
 
     def boot(self):
-        self.services = Services(storage=self.storage)
+        self.services = Services(storage=self.storage, clock=self.clock)
         self.services.workflow_worker = self.worker = Worker(self.services, tick_s=3600, lease_s=3600)
         self.flow = self.build()
         self.flow.bind(self.services)
@@ -97,6 +106,7 @@ class Walk(RuleBasedStateMachine):
         self.world = World()
         self.world.boot()
         self.expected = {}
+        self.sent = {}
         self.count = 0
 
     def do(self, work):
@@ -108,8 +118,20 @@ class Walk(RuleBasedStateMachine):
         self.loop.close()
 
     async def _settle(self):
-        await self.world.services.background.settle()
+        await self.world.worker.ensure()
+        # A timer that fires may start what another timer waits for.
+        for _ in range(3):
+            await self.world.worker.fire_timers()
+            await self.world.services.background.settle()
         await self.world.note_records()
+
+    async def _die_and_recover(self, turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await self.world.kill()
+        await self.world.note_records()
+        await self.world.worker.recover()
+        await self._settle()
 
     def pick(self, data, *statuses):
         return data.draw(st.sampled_from(sorted(r for r, s in self.expected.items() if s in statuses)))
@@ -132,8 +154,11 @@ class Walk(RuleBasedStateMachine):
         self.do(work())
         self.expected[run_id] = "suspended"
 
-    def after_resume(self, run_id):
+    def after_event(self, run_id):
         return "failed" if run_id in self.world.fail else "success"
+
+    def after_sleep(self, run_id):
+        return self.after_event(run_id) if self.sent.get(run_id) else "listening"
 
     @precondition(lambda self: self.some("suspended"))
     @rule(data=st.data(), callers=st.integers(1, 4))
@@ -142,15 +167,14 @@ class Walk(RuleBasedStateMachine):
 
         async def work():
             handles = [await self.world.flow.get_run(run_id) for _ in range(callers)]
-            results = await asyncio.gather(*(one.resume({"ok": True}) for one in handles), return_exceptions=True)
+            results = await asyncio.gather(*(one.resume_async({"ok": True}) for one in handles), return_exceptions=True)
             won = [one for one in results if not isinstance(one, Exception)]
             assert len(won) == 1, results
             assert all(isinstance(one, ResumeClaimed | NotSuspended) for one in results if isinstance(one, Exception))
-            assert won[0].status == self.after_resume(run_id)
             await self._settle()
 
         self.do(work())
-        self.expected[run_id] = self.after_resume(run_id)
+        self.expected[run_id] = "sleeping"
 
     @precondition(lambda self: self.some("suspended"))
     @rule(data=st.data(), turns=st.integers(0, 40))
@@ -158,18 +182,46 @@ class Walk(RuleBasedStateMachine):
         run_id = self.pick(data, "suspended")
 
         async def work():
-            run = await self.world.flow.get_run(run_id)
-            await run.resume_async({"ok": True})
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await self.world.kill()
-            await self.world.note_records()
-            await self.world.worker.recover()
-            await self._settle()
-            assert (await self.world.flow.get_run(run_id)).status == self.after_resume(run_id)
+            await (await self.world.flow.get_run(run_id)).resume_async({"ok": True})
+            await self._die_and_recover(turns)
 
         self.do(work())
-        self.expected[run_id] = self.after_resume(run_id)
+        self.expected[run_id] = "sleeping"
+
+    @precondition(lambda self: self.some("sleeping"))
+    @rule(turns=st.none() | st.integers(0, 60))
+    def time_passes(self, turns):
+        """The sleeps end, and the process may die while it wakes them."""
+
+        async def work():
+            await self.world.clock.advance(61)
+            if turns is None:
+                await self._settle()
+            else:
+                await self._die_and_recover(turns)
+
+        self.do(work())
+        for run_id in [one for one, phase in self.expected.items() if phase == "sleeping"]:
+            self.expected[run_id] = self.after_sleep(run_id)
+
+    @precondition(lambda self: self.some("suspended", "sleeping", "listening"))
+    @rule(data=st.data(), turns=st.none() | st.integers(0, 60))
+    def send(self, data, turns):
+        """An event is kept once it is accepted, whether or not the run waits for it, and whatever dies then."""
+        run_id = self.pick(data, "suspended", "sleeping", "listening")
+        number = len(self.sent.setdefault(run_id, []))
+
+        async def work():
+            await self.world.flow.send_event(run_id, "go", {"n": number})
+            if turns is None:
+                await self._settle()
+            else:
+                await self._die_and_recover(turns)
+
+        self.do(work())
+        self.sent[run_id].append(number)
+        if self.expected[run_id] == "listening":
+            self.expected[run_id] = self.after_event(run_id)
 
     @rule(turns=st.integers(0, 25), fails=st.booleans())
     def crash_while_starting(self, turns, fails):
@@ -181,13 +233,7 @@ class Walk(RuleBasedStateMachine):
         async def work():
             run = await self.world.flow.create_run(run_id)
             await run.start_async({})
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await self.world.kill()
-            await self.world.note_records()
-            await self.world.worker.recover()
-            await self._settle()
-            assert (await self.world.flow.get_run(run_id)).status == "suspended"
+            await self._die_and_recover(turns)
 
         self.do(work())
         self.expected[run_id] = "suspended"
@@ -205,10 +251,10 @@ class Walk(RuleBasedStateMachine):
         self.do(work())
         self.expected[run_id] = "success"
 
-    @precondition(lambda self: self.some("suspended"))
+    @precondition(lambda self: self.some("suspended", "sleeping", "listening"))
     @rule(data=st.data())
     def cancel(self, data):
-        run_id = self.pick(data, "suspended")
+        run_id = self.pick(data, "suspended", "sleeping", "listening")
 
         async def work():
             await (await self.world.flow.get_run(run_id)).cancel()
@@ -217,10 +263,10 @@ class Walk(RuleBasedStateMachine):
         self.do(work())
         self.expected[run_id] = "canceled"
 
-    @precondition(lambda self: self.some("success", "failed", "canceled"))
+    @precondition(lambda self: self.some("sleeping", "listening", "success", "failed", "canceled"))
     @rule(data=st.data())
-    def resume_what_does_not_wait(self, data):
-        run_id = self.pick(data, "success", "failed", "canceled")
+    def resume_what_does_not_wait_for_that(self, data):
+        run_id = self.pick(data, "sleeping", "listening", "success", "failed", "canceled")
 
         async def work():
             try:
@@ -237,7 +283,9 @@ class Walk(RuleBasedStateMachine):
             for run_id, status in self.expected.items():
                 row = await self.world.storage.get(RUNS, f"walk/{run_id}")
                 assert row is not None
-                assert row["status"] == status, (run_id, row["status"], status)
+                assert row["status"] == STATUS.get(status, status), (run_id, row["status"], status)
+                if status in ("success", "failed"):
+                    assert self.world.took[run_id] == {0}, "the event that was sent first, and no other"
                 booked = await self.world.storage.get(BOOKED, run_id)
                 assert (booked or {"n": 0})["n"] == (1 if status == "success" else 0)
 
@@ -246,5 +294,5 @@ class Walk(RuleBasedStateMachine):
 
 TestWalk = Walk.TestCase
 TestWalk.settings = settings(
-    max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, stateful_step_count=16, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -177,9 +177,10 @@ class MemoryStorage(Storage):
                 high = max(low, min(high, bisect_left(index, place)))
             else:
                 low = min(high, max(low, bisect_right(index, place)))
-        part = index[low:high]
-        for entry in reversed(part) if order is not None and order.descending else part:
-            yield entry[-1]
+        # By number: the part may be long, and few of it are asked for.
+        numbers = range(low, high)
+        for number in reversed(numbers) if order is not None and order.descending else numbers:
+            yield index[number][-1]
 
     async def search_text(
         self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10

@@ -25,7 +25,7 @@ from mastra.storage.sortkeys import sort_bytes
 from mastra.storage.sql import Session, SqlStorage
 from mastra.storage.texts import MAX_TEXT, Search
 from mastra.types.json import dumps, loads
-from mastra.types.records import Layout, Put, Table
+from mastra.types.records import Expect, Layout, Put, Table
 
 try:
     import psycopg
@@ -247,6 +247,19 @@ class PostgresStorage(SqlStorage):
     def insert_arguments(self, operation: Put, text: str) -> Sequence[Any]:
         """What the insert binds."""
         return operation.table.tenant, operation.key, text
+
+    async def _put_behind(self, expect: Expect, put: Put, text: str) -> bool:
+        """One statement that commits by itself: a row that does not fit inserts nothing."""
+        [(field, wanted)] = (expect.where or {}).items()
+        sql = (
+            f"WITH fence AS MATERIALIZED (SELECT 1 FROM {self.name(expect.table)} WHERE tenant=%s AND key=%s"  # noqa: S608 - names are checked
+            " AND (value::jsonb)->%s::text = %s::jsonb FOR UPDATE)"
+            f" INSERT INTO {self.name(put.table)}(tenant, key, value) SELECT %s, %s, %s::json FROM fence"
+            " ON CONFLICT (tenant, key) DO UPDATE SET value = EXCLUDED.value RETURNING 1"
+        )
+        fence = (expect.table.tenant, expect.key, field, dumps(wanted))
+        async with self.session() as session:
+            return bool(await session.run(sql, [*fence, put.table.tenant, put.key, text]))
 
     def encode(self, value: Any) -> str:
         """The same text that `mastra_sort` makes."""

@@ -134,6 +134,37 @@ async def expectations_look_at_what_was_there_before_the_batch(storage: Storage)
 
 
 @_check
+async def a_row_is_written_behind_a_condition_on_another_and_only_when_it_holds(storage: Storage) -> None:
+    """The usual write of a journal; a number is not the text of it."""
+    table, other = fresh_table(), fresh_table()
+    await storage.write([Put(table, "run", {"token": 5, "name": 'o"ne', "half": 2.5})])
+    fits: list[dict[str, object]] = [{"token": 5}, {"name": 'o"ne'}]
+    for number, where in enumerate(fits):
+        await storage.write([Expect(table, "run", where), Put(other, f"e{number}", {"n": number})])
+        await storage.write([Put(other, f"e{number}", {"n": -number}), Expect(table, "run", where)])
+        expect(await storage.get(other, f"e{number}"), {"n": -number})
+    wrong: list[dict[str, object]] = [{"token": 4}, {"token": "5"}, {"name": 5}, {"missing": 5}, {"half": 2}]
+    for where in wrong:
+        await expect_raises(Conflict, storage.write([Expect(table, "run", where), Put(other, "no", {})]), where)
+    await expect_raises(Conflict, storage.write([Expect(table, "absent", {"token": 5}), Put(other, "no", {})]))
+    expect(await storage.get(other, "no"), None)
+
+
+@_check
+async def a_batch_with_many_preconditions_is_whole_or_nothing(storage: Storage) -> None:
+    """Each of them counts, on every table, also when one row is asked for twice."""
+    tables = [fresh_table(), fresh_table()]
+    await storage.write([Put(table, f"r{n}", {"token": n}) for table in tables for n in range(20)])
+    fences: list[Operation] = [Expect(table, f"r{n}", {"token": n}) for table in tables for n in range(20)]
+    twice = Expect(tables[0], "r3", {"token": {"$gte": 3}})
+    await storage.write([*fences, twice, *(Put(tables[0], f"e{n}", {"n": n}) for n in range(20))])
+    expect(await storage.count(tables[0]), 40)
+    for broken in (Expect(tables[1], "r7", {"token": 8}), Expect(tables[0], "gone", {"token": 1})):
+        await expect_raises(Conflict, storage.write([*fences, broken, Put(tables[0], "late", {})]))
+    expect(await storage.get(tables[0], "late"), None)
+
+
+@_check
 async def operations_on_one_key_happen_in_order(storage: Storage) -> None:
     """The last word counts."""
     table = fresh_table()
