@@ -153,7 +153,11 @@ class Mastra:
         return self
 
     async def _take_up_work(self) -> None:
-        """Carry on the runs that a process left behind, and fire what is scheduled."""
+        """Carry on the runs and tasks that a process left behind, and fire what is scheduled."""
+        if self.services.agents:
+            from mastra.agents.tasks import Tasks  # noqa: PLC0415 - not before something is opened
+
+            await Tasks.of(self.services).take_up()
         from mastra.workflows.schedules import Schedules  # noqa: PLC0415 - not before something is opened
 
         workflows = [one for one in self.services.workflows.values() if getattr(one, "is_durable", False)]
@@ -176,6 +180,8 @@ class Mastra:
         await self.services.background.drain(drain_s)
         if self.services.workflow_worker is not None:
             await self.services.workflow_worker.stop(grace_s=drain_s)
+        if self.services.tasks is not None:
+            await self.services.tasks.close()
         if self.telemetry is not None:
             await self.telemetry.flush()
         failures: list[Exception] = []

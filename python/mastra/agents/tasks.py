@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.recording import AFTERWARDS, record
+from mastra.agents.takeover import Holder, is_abandoned, kept_context, may_run_again, put_in_thread, rebuild
 from mastra.agents.waiting import storage_of
 from mastra.errors import Conflict, InvalidInput, MastraError, NotFound, NotSuspended, near_miss
 from mastra.runtime.signals import Suspend, ToolRetry
@@ -17,7 +18,7 @@ from mastra.tools.context import ToolContext
 from mastra.types.chunks import Chunk
 from mastra.types.ids import new_id
 from mastra.types.prompt import TextPart, UserMessage
-from mastra.types.records import Delete, Expect, Order, Put, Table
+from mastra.types.records import Delete, Expect, Operation, Order, Put, Table
 from mastra.types.schema import to_json
 from mastra.types.times import from_wire, to_wire
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("mastra.agents")
 TASKS = Table("background_tasks", ("agentId", "status", "runId", "threadId", "resourceId", "toolName", "createdAt"))
 OVER = frozenset({"completed", "failed", "cancelled", "timed_out"})
+_LOST = "The process that ran it has stopped. The call may have had its effect; it was not run again."
 # How long a task may go without a sign before it counts as lost, beyond the time that it may take.
 _SLACK_S = 60.0
 _FILTERS = ("agentId", "status", "runId", "threadId", "resourceId", "toolName", "toolCallId")
@@ -63,6 +65,7 @@ class Tasks:
         self._live: dict[str, asyncio.Task[Any]] = {}
         self._work: dict[str, tuple[Run, Tool, ToolCall]] = {}
         self._listeners: set[asyncio.Queue[Chunk]] = set()
+        self._holder = Holder(services)
 
     @classmethod
     def of(cls, services: Services) -> Tasks:
@@ -86,8 +89,9 @@ class Tasks:
             "resourceId": run.resource_id, "runId": run.run_id, "retryCount": 0,
             "maxRetries": tool.background.retries, "timeoutMs": round(tool.background.timeout_s * 1000),
             "createdAt": to_wire(now), "until": to_wire(now + timedelta(seconds=most_s)),
+            "holder": self._holder.id, "requestContext": kept_context(run),
         }  # fmt: skip
-        await storage.write([Expect(TASKS, task_id), Put(TASKS, task_id, row)])
+        await storage.write([Expect(TASKS, task_id), Put(TASKS, task_id, row), self._holder.lease()])
         if run.background is None:
             run.background = Box()
         self._tell(run, "background-task-started", row)
@@ -102,6 +106,7 @@ class Tasks:
         if task is None:
             raise MastraError("There is no room for another background task.", retryable=True)
         self._live[row["id"]] = task
+        self._holder.keep_up(lambda: bool(self._live), self.take_up)
         if run.background is not None:
             run.background.tasks.add(task)
 
@@ -165,25 +170,29 @@ class Tasks:
 
     async def _keep(self, run: Run, call: ToolCall, row: dict[str, Any]) -> None:
         """Put the result where its placeholder stood, in the answer and in the thread."""
-        parts = [part for message in run.responses for part in message.parts]
-        for part in (*parts, *run.parts):
-            invocation = part.get("toolInvocation")
-            if invocation is not None and invocation["toolCallId"] == call.call_id:
-                invocation["result"] = row.get("result") if row["status"] == "completed" else _said(row)
-                if row["status"] != "completed":
-                    invocation["isError"] = True
+        changes: dict[str, Any] = {"result": row.get("result") if row["status"] == "completed" else _said(row)}
+        if row["status"] != "completed":
+            changes["isError"] = True
         box = run.background
-        if box is not None:
+        try:
+            if box is None:  # its run was another process's
+                await put_in_thread(run, call.call_id, changes)
+                return
+            for part in run.parts:
+                invocation = part.get("toolInvocation")
+                if invocation is not None and invocation["toolCallId"] == call.call_id:
+                    invocation.update(changes)
             box.done.append(row)
-            try:
-                await record(run, step=AFTERWARDS + len(box.done))
-            except MastraError:
-                log.warning("the result of background task %s is not in its thread", row["id"], exc_info=True)
+            await record(run, step=AFTERWARDS + len(box.done))
+        except MastraError:
+            log.warning("the result of background task %s is not in its thread", row["id"], exc_info=True)
 
     async def _change(self, row: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
         storage = await storage_of(self._services)
         changed = {**row, **changes}
-        await storage.write([Expect(TASKS, row["id"], {"status": row["status"]}), Put(TASKS, row["id"], changed)])
+        batch: list[Operation] = [Expect(TASKS, row["id"], {"status": row["status"]}), Put(TASKS, row["id"], changed)]
+        # Whoever takes a task shows at once that it is alive.
+        await storage.write([*batch, self._holder.lease()] if "holder" in changes else batch)
         return changed
 
     async def _clean(self) -> None:
@@ -266,16 +275,52 @@ class Tasks:
         return {"tasks": [_shown(row) for _, row in found.records[page * most :]], "total": total}
 
     async def _checked(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A row as it is; one whose process has died without a word counts as timed out."""
+        """A row as it is; one whose process has died is taken up where that is safe, and otherwise over."""
         if row["status"] not in ("pending", "running") or row["id"] in self._live:
             return row
-        if self._services.clock.now() < from_wire(row["until"]):
+        if not await is_abandoned(self._services, row):
             return row
-        lost = {"status": "timed_out", "error": {"message": "The process that ran it has stopped."}}
         try:
-            return await self._change(row, {**lost, "completedAt": self._now()})
+            work = await rebuild(self._services, row)
+        except NotFound:
+            if self._services.clock.now() < from_wire(row["until"]):
+                return row  # a process that knows the tool may come
+            work = None
+        try:
+            if work is not None and may_run_again(row, work[1]):
+                return await self._take_over(row, work)
+            lost = {"status": "timed_out", "error": {"message": _LOST}, "completedAt": self._now()}
+            changed = await self._change(row, lost)
         except Conflict:
-            return row  # somebody ended it meanwhile
+            return row  # somebody ended it meanwhile, or took it
+        if work is not None:
+            await self._keep(work[0], work[2], changed)
+        return changed
+
+    async def _take_over(self, row: dict[str, Any], work: tuple[Run, Tool, ToolCall]) -> dict[str, Any]:
+        until = self._services.clock.now() + (from_wire(row["until"]) - from_wire(row["createdAt"]))
+        mine = {"status": "pending", "holder": self._holder.id, "until": to_wire(until),
+                "takeovers": row.get("takeovers", 0) + 1}  # fmt: skip
+        changed = await self._change(row, mine)
+        log.info("background task %s of a process that has stopped is taken up", row["id"])
+        self._work[row["id"]] = work
+        self._spawn(changed, None)
+        return changed
+
+    async def take_up(self) -> None:
+        """Look after the tasks of processes that have died: when an application opens, and while this one has tasks."""
+        try:
+            storage = await storage_of(self._services)
+            for state in ("pending", "running"):
+                found = await storage.scan(TASKS, {"status": state}, limit=1000)
+                for _, row in found.records:
+                    await self._checked(row)
+        except MastraError:
+            log.warning("background tasks that were left behind could not be looked after", exc_info=True)
+
+    async def close(self) -> None:
+        """Give no more signs of life."""
+        await self._holder.stop()
 
     async def cancel(self, task_id: str, *, resource: str | None = None) -> dict[str, Any]:
         """Stop a task; one that is over stays as it is."""
@@ -291,16 +336,20 @@ class Tasks:
         return await self.get(task_id)
 
     async def resume(self, task_id: str, data: Any, *, resource: str | None = None) -> None:
-        """Go on with a task that waits, in the process where it began."""
-        row = await self.get(task_id, resource=resource)
-        if row["status"] != "suspended" or task_id not in self._work:
-            raise NotSuspended(f"Background task {task_id} does not wait here; it is {row['status']}.")
-        tool = self._work[task_id][1]
-        if tool.resume_schema is not None:
-            tool.resume_schema.validate(data)
+        """Go on with a task that waits, in whichever process it began."""
+        shown = await self.get(task_id, resource=resource)
         stored = await (await storage_of(self._services)).get(TASKS, task_id)
-        assert stored is not None
-        self._spawn(await self._change(stored, {"status": "pending"}), to_json(data))
+        if shown["status"] != "suspended" or stored is None:
+            raise NotSuspended(f"Background task {task_id} does not wait; it is {shown['status']}.")
+        work = self._work.get(task_id) or await rebuild(self._services, stored)
+        if work[1].resume_schema is not None:
+            work[1].resume_schema.validate(data)
+        try:
+            changed = await self._change(stored, {"status": "pending", "holder": self._holder.id})
+        except Conflict as error:
+            raise NotSuspended(f"Background task {task_id} was answered by somebody else.") from error
+        self._work[task_id] = work
+        self._spawn(changed, to_json(data))
 
     async def settle(self) -> None:
         """Wait until no task runs in this process."""
@@ -339,8 +388,11 @@ _SHOWN = {
 }
 
 
+_HIDDEN = frozenset({"until", "holder", "requestContext", "takeovers"})
+
+
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != "until" and value is not None}
+    return {key: value for key, value in row.items() if key not in _HIDDEN and value is not None}
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -113,8 +113,8 @@ def suspension_row(run: Run, step: Step, now: str, pending: dict[str, Any]) -> d
         "usage": _usage(run.usage),
         "cost": run.cost,
         "budget": [budget.input_tokens, budget.output_tokens, budget.cost, budget.model_calls, budget.tool_calls],
-        "options": {name: value for name, value in options.items() if _is_data(value)},
-        "requestContext": {key: value for key, value in run.request_context.to_wire().items() if _is_data(value)},
+        "options": {name: value for name, value in options.items() if is_data(value)},
+        "requestContext": {key: value for key, value in run.request_context.to_wire().items() if is_data(value)},
     }
 
 
@@ -122,11 +122,12 @@ def _usage(usage: Usage) -> list[Any]:
     return [*usage[:5], None]
 
 
-def _is_data(value: Any) -> bool:
+def is_data(value: Any) -> bool:
+    """Whether a value can be kept as JSON."""
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_data(item) for key, item in value.items())
+        return all(isinstance(key, str) and is_data(item) for key, item in value.items())
     if isinstance(value, list | tuple):
-        return all(_is_data(item) for item in value)
+        return all(is_data(item) for item in value)
     return value is None or isinstance(value, str | int | float | bool)
 
 

@@ -179,11 +179,31 @@ def _reasoning(text: str, signature: str | None = None, redacted: str | None = N
 def _with_options(made: Part, options: Any) -> Part:
     """A part with what its provider wants back: signatures and the ids of items."""
     if isinstance(options, Mapping):
-        # What stands under our own name is not for others to say.
+        # What stands under our own name is not for others to say, but for what a model reads instead of a result.
         kept = {name: facts for name, facts in options.items() if name != "mastra"}
+        shown = _own(options).get("modelOutput")
+        if made["type"] == "tool-invocation" and isinstance(shown, Mapping):
+            kept["mastra"] = {"modelOutput": dict(shown)}
         if kept:
             made["providerMetadata"] = kept
     return made
+
+
+def _own(options: Any) -> Mapping[str, Any]:
+    """What was said of a part under our own name."""
+    own = options.get("mastra") if isinstance(options, Mapping) else None
+    return own if isinstance(own, Mapping) else {}
+
+
+def _thought(part: Mapping[str, Any], options: Any) -> Part:
+    own = _own(options)
+    signature, sealed = part.get("signature", own.get("signature")), own.get("redactedData")
+    made = _reasoning(
+        part["text"],
+        signature if isinstance(signature, str) else None,
+        sealed if isinstance(sealed, str) else None,
+    )
+    return _with_options(made, options)
 
 
 def _invocation(state: str, part: Mapping[str, Any], args: Any, **facts: Any) -> Part:
@@ -197,9 +217,9 @@ def _model_part(part: Any, where: str) -> Part:
     part = _checked(part, where)
     kind = part["type"]
     if kind == "text":
-        return {key: value for key, value in part.items() if key in ("type", "text", "createdAt", "providerOptions")}
+        return _text(part)
     if kind == "reasoning" and "text" in part:
-        return _with_options(_reasoning(part["text"], part.get("signature")), _options(part))
+        return _thought(part, _options(part))
     if kind == "tool-call":
         return _with_options(_invocation("call", part, part.get("input", part.get("args"))), _options(part))
     if kind == "tool-result":
@@ -209,6 +229,16 @@ def _model_part(part: Any, where: str) -> Part:
         media = part.get("mediaType") or part.get("mimeType") or ("image/*" if kind == "image" else "")
         return _file(data, media, part.get("filename"))
     return dict(part)
+
+
+def _text(part: Mapping[str, Any]) -> Part:
+    made = {key: value for key, value in part.items() if key in ("type", "text", "createdAt")}
+    options = _options(part)
+    if isinstance(options, Mapping):
+        kept = {name: facts for name, facts in options.items() if name != "mastra"}
+        if kept:
+            made["providerOptions"] = kept
+    return made
 
 
 def _options(part: Mapping[str, Any]) -> Any:
@@ -242,8 +272,10 @@ def _ui_part(part: Any, where: str) -> Part:
         return _with_options(_ui_call({**part, "toolName": name}), part.get("callProviderMetadata"))
     if kind == "file" and "mediaType" in part:
         return _file(part.get("url", part.get("data", "")), part["mediaType"], part.get("filename"))
+    if kind == "text":
+        return _text(part)
     if kind == "reasoning" and "text" in part:
-        return _with_options(_reasoning(part["text"]), _options(part))
+        return _thought(part, _options(part))
     return dict(part)
 
 
@@ -253,6 +285,11 @@ def _ui_call(part: Mapping[str, Any]) -> Part:
         return _invocation("result", part, part.get("input"), result=part.get("output"))
     if state == "output-error":
         return _invocation("result", part, part.get("input"), result=part.get("errorText"), isError=True)
+    if state == "output-denied":
+        approval = part.get("approval")
+        return _invocation(
+            state, part, part.get("input"), approval=dict(approval) if isinstance(approval, Mapping) else {}
+        )
     return _invocation("call" if state == "input-available" else "partial-call", part, part.get("input"))
 
 

@@ -45,7 +45,7 @@ def to_prompt(messages: Iterable[Message]) -> list[PromptMessage]:
 def _user_part(part: Part) -> UserPart | None:
     kind = part.get("type")
     if kind == "text":
-        return TextPart(part.get("text", ""), part.get("providerOptions"))
+        return TextPart(part.get("text", ""), part.get("providerOptions") or part.get("providerMetadata"))
     if kind == "file":
         return file_part(part)
     return None

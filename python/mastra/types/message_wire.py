@@ -21,32 +21,51 @@ def to_model_wire(messages: Iterable[Message]) -> list[_Json]:
         elif message.role == "system":
             out.append({"role": "system", "content": message.text})
         else:
-            out.append({"role": "user", "content": [said for part in message.parts if (said := _said(part))]})
+            out.append({"role": "user", "content": [said for part in message.parts for said in _said(part)]})
     return out
 
 
-def _said(part: Part) -> _Json | None:
+def _said(part: Part) -> list[_Json]:
+    """A part that is no call, as model messages write it; a part of several thoughts is several."""
     kind = part.get("type")
-    if kind == "text":
-        out: _Json = {"type": "text", "text": part.get("text", "")}
-    elif kind == "file":
-        out = {"type": "file", "data": part.get("data", ""), "mediaType": part.get("mimeType", "")}
+    if kind == "file":
+        out: _Json = {"type": "file", "data": part.get("data", ""), "mediaType": part.get("mimeType", "")}
         if "filename" in part:
             out["filename"] = part["filename"]
-    elif kind == "reasoning":
-        details = part.get("details") or ({"text": part.get("reasoning", "")},)
-        out = {"type": "reasoning", "text": "".join(detail.get("text", "") for detail in details)}
-    else:
-        return None
+        return [_with_facts(out, part, "providerOptions")]
+    return _words(part, "providerOptions")
+
+
+def _words(part: Part, key: str) -> list[_Json]:
+    """Texts and thoughts, with what their provider wants back under `key`; nothing for other parts."""
+    if part.get("type") == "text":
+        return [_with_facts({"type": "text", "text": part.get("text", "")}, part, key)]
+    if part.get("type") != "reasoning":
+        return []
+    out = []
+    for detail in part.get("details") or ({"text": part.get("reasoning", "")},):
+        own = {"signature": detail.get("signature"), "redactedData": detail.get("data")}
+        made = {"type": "reasoning", "text": detail.get("text", "")}
+        out.append(_with_facts(made, part, key, {name: text for name, text in own.items() if text is not None}))
+    return out
+
+
+def _with_facts(out: _Json, part: Part, key: str, own: _Json | None = None) -> _Json:
+    facts = dict(part.get("providerOptions") or part.get("providerMetadata") or {})
+    mine = dict(own or {})
     if "createdAt" in part:
-        out["providerOptions"] = {"mastra": {"createdAt": part["createdAt"]}}
+        mine["createdAt"] = part["createdAt"]
+    if mine:
+        facts["mastra"] = mine
+    if facts:
+        out[key] = facts
     return out
 
 
 def content_part(part: Part) -> _Json | None:
     """One part of an assistant's message, as model messages write it; an open call keeps its time."""
     if part.get("type") != "tool-invocation":
-        return _said(part)
+        return next(iter(_said(part)), None)
     call = part["toolInvocation"]
     out: _Json = {
         "type": "tool-call",
@@ -112,9 +131,7 @@ def _assistant(message: Message, out: list[_Json]) -> None:
             continue
         if part.get("type") == "step-start" or results or open_calls:
             close()
-        made = _said(part)
-        if made is not None:
-            content.append(made)
+        content.extend(_said(part))
     close()
 
 
@@ -125,7 +142,7 @@ def to_ui_wire(messages: Iterable[Message]) -> list[_Json]:
             "id": message.id,
             "role": message.role,
             "metadata": _ui_metadata(message),
-            "parts": [_ui_part(part) for part in message.parts],
+            "parts": [made for part in message.parts for made in _ui_parts(part)],
         }
         for message in messages
     ]
@@ -140,29 +157,24 @@ def _ui_metadata(message: Message) -> _Json:
     return out
 
 
-def _ui_part(part: Part) -> _Json:
+def _ui_parts(part: Part) -> list[_Json]:
     kind = part.get("type")
     if kind == "tool-invocation":
-        return _ui_call(part["toolInvocation"])
-    if kind == "text":
-        out: _Json = {"type": "text", "text": part.get("text", "")}
-    elif kind == "reasoning":
-        details = part.get("details") or ({"text": part.get("reasoning", "")},)
-        out = {"type": "reasoning", "text": "".join(detail.get("text", "") for detail in details)}
-    elif kind == "file":
+        return [_ui_call(part)]
+    if kind == "file":
         data = part.get("data", "")
         media = part.get("mimeType", "")
         url = data if "://" in data[:32] or data.startswith("data:") else f"data:{media};base64,{data}"
-        return {"type": "file", "mediaType": media, "url": url}
-    else:
-        return dict(part)
-    if "createdAt" in part:
-        out["providerMetadata"] = {"mastra": {"createdAt": part["createdAt"]}}
-    return out
+        out = {"type": "file", "mediaType": media, "url": url}
+        return [{**out, "filename": part["filename"]} if "filename" in part else out]
+    return _words(part, "providerMetadata") or [dict(part)]
 
 
-def _ui_call(call: _Json) -> _Json:
+def _ui_call(part: Part) -> _Json:
+    call = part["toolInvocation"]
     out: _Json = {"type": f"tool-{call['toolName']}", "toolCallId": call["toolCallId"], "input": call.get("args", {})}
+    if "providerMetadata" in part:
+        out["callProviderMetadata"] = part["providerMetadata"]
     if call["state"] == "result" and call.get("isError"):
         return {**out, "errorText": str(call.get("result")), "state": "output-error"}
     if call["state"] == "result":
