@@ -15,6 +15,7 @@ from mastra.memory.threads import Clone, Direction, ThreadPage, ThreadRepo
 from mastra.types.messages import Message
 
 if TYPE_CHECKING:
+    from mastra.memory.observations import Observer
     from mastra.memory.options import MemoryOptions
     from mastra.memory.semantic import SemanticIndex
     from mastra.runtime.models import ModelSpec
@@ -29,6 +30,7 @@ class Conversations(ABC):
 
     options: MemoryOptions
     _semantic: SemanticIndex | None
+    _observer: Observer | None
 
     @property
     @abstractmethod
@@ -192,6 +194,35 @@ class Conversations(ABC):
         removed = await self.threads.delete_messages(ids, resource_id=resource_id)
         self._start_due()
         return len(removed)
+
+    async def observations(
+        self,
+        *,
+        resource_id: str,
+        thread_id: str | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        start: str | None = None,
+        end: str | None = None,
+        settle: bool = False,
+    ) -> tuple[Row | None, list[Row]]:
+        """The notes of observational memory and their earlier forms, newest first; `settle` waits for the observer."""
+        await self.open()
+        if type(limit) is not int or type(offset) is not int or not 1 <= limit <= 1_000 or not 0 <= offset <= 9_000:
+            raise InvalidInput("The limit is between 1 and 1,000, the offset at most 9,000.")
+        if thread_id is not None:
+            await self.threads.row(thread_id, resource_id=resource_id)
+        observer = self._observer
+        if observer is None:
+            return None, []
+        thread = thread_id or ""
+        if settle:
+            await observer.settled(thread, resource_id)
+        record = await observer.read(thread, resource_id)
+        if record is None or record["resourceId"] not in {None, resource_id}:
+            return None, []
+        earlier = await observer.history(thread, resource_id, limit=limit, offset=offset, start=start, end=end)
+        return observer.shown(record, resource_id), [observer.shown(row, resource_id) for row in earlier]
 
     async def search(
         self, query: str, *, resource_id: str, thread_id: str | None = None, limit: int = 20

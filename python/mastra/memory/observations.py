@@ -27,6 +27,10 @@ OBSERVATIONS = Table("observations", ("resourceId",))
 HISTORY = Table("observation_history", ("record+at",))
 MAX_ROWS = 2_000
 MAX_FACT = 2_000
+WIRE_FIELDS = (
+    "id", "scope", "threadId", "activeObservations", "generationCount", "lastObservedAt", "totalTokensObserved",
+    "observationTokenCount", "pendingMessageTokens", "createdAt", "updatedAt",
+)  # fmt: skip
 
 OBSERVE = (
     "You keep notes about a conversation for an assistant that will not see it again. From the messages below write "
@@ -239,14 +243,56 @@ class Observer:
         await self._storage.write(batch)
         return new
 
-    async def history(self, thread_id: str, resource_id: str | None, *, limit: int = 20) -> list[Row]:
-        """Earlier records, newest first."""
+    async def settled(self, thread_id: str, resource_id: str | None) -> None:
+        """Wait for the observer, where it is at work on these messages."""
+        await asyncio.sleep(0)
+        lock = self._running.get(self._key(thread_id, resource_id))
+        if lock is not None:
+            async with lock:
+                return
+
+    async def history(
+        self,
+        thread_id: str,
+        resource_id: str | None,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> list[Row]:
+        """Earlier records, newest first, of those that were made between two moments."""
         record = await self.read(thread_id, resource_id)
         if record is None:
             return []
+        where: Filter = {"record": record["id"]}
+        if start is not None or end is not None:
+            bounds = {"$gte": start and to_wire(from_wire(start)), "$lte": end and to_wire(from_wire(end))}
+            where["at"] = {name: bound for name, bound in bounds.items() if bound}
         order = Order("at", descending=True)
-        page = await self._storage.scan(HISTORY, {"record": record["id"]}, order=order, limit=limit)
-        return [item.value for item in page.records]
+        page = await self._storage.scan(HISTORY, where, order=order, limit=offset + limit)
+        return [item.value for item in page.records[offset:]]
+
+    def shown(self, record: Row, owner: str) -> Row:
+        """A record as the HTTP protocol shows it."""
+        options = self._options
+        pieces = record.get("buffered") or []
+        shown = {key: record[key] for key in WIRE_FIELDS if key in record}
+        return {
+            **shown,
+            "resourceId": record["resourceId"] or owner,
+            "originType": record.get("originType", "initial"),
+            "bufferedObservations": "\n".join(piece["notes"] for piece in pieces),
+            "bufferedObservationChunks": pieces,
+            "isObserving": False,
+            "isReflecting": False,
+            "config": {
+                "scope": options.scope,
+                "observation": {"messageTokens": options.message_tokens, "bufferTokens": options.piece_tokens or False},
+                "reflection": {"observationTokens": options.observation_tokens},
+            },
+            "metadata": {"extracted": record.get("extracted") or {}},
+        }
 
 
 def _taken_apart(answer: str, names: list[str]) -> tuple[str, dict[str, str]]:

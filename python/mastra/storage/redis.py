@@ -51,6 +51,8 @@ log = logging.getLogger("mastra.storage")
 LAYOUT = 1
 CHUNK = 500
 MAX_TRIES = 50
+# The driver's own five seconds end a large batch on a busy server; a URL may name others.
+TIMEOUTS: dict[str, Any] = {"socket_connect_timeout": 15, "socket_timeout": 60}
 _PREFIX = re.compile(r"[A-Za-z0-9_:\-]{1,60}")
 
 # Checks versions and preconditions first, then writes; Redis runs a script whole, with nothing in between.
@@ -132,7 +134,7 @@ class RedisStorage(Storage):
         async with self._opening:
             if self._client is not None:
                 return
-            client = redis_client.from_url(self._url)
+            client = redis_client.from_url(self._url, **TIMEOUTS)
             try:
                 await self._known(client)
                 await client.set(f"{self._prefix}:layout", LAYOUT)
@@ -151,7 +153,7 @@ class RedisStorage(Storage):
     async def layout(self) -> Layout:
         """The layout in the server as it is; nothing is written."""
         try:
-            async with redis_client.from_url(self._url) as client:
+            async with redis_client.from_url(self._url, **TIMEOUTS) as client:
                 return await self._known(client)
         except Exception as error:
             raise translate(error) from error

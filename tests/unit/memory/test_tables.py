@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from mastra.memory.tables import DUE, MESSAGES, THREADS, WORKING_MEMORY, cleaned
 from mastra.storage.rows import check_table, encode_value
 
-TEXTS = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"))
+TEXTS = st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udfff"), max_size=20)
 VALUES = st.recursive(
-    TEXTS | st.none() | st.integers(-5, 5), lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)
+    TEXTS | st.none() | st.integers(-5, 5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=10,
 )
 
 

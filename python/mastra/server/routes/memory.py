@@ -53,7 +53,7 @@ async def config(call: Call) -> dict[str, Any]:
     """How the memory of an agent is set up."""
     agent = call.mastra.get_agent(call.query["agentId"])
     memory = (await agent.plan(call.context)).memory
-    return {"config": None if memory is None else {**memory.to_wire(), "observationalMemory": {"enabled": False}}}
+    return {"config": None if memory is None else memory.to_wire()}
 
 
 async def list_threads(call: Call) -> dict[str, Any]:
@@ -206,6 +206,40 @@ async def search(call: Call) -> dict[str, Any]:
     return page.to_wire()
 
 
+# ---------------------------------------------------------------- observational memory
+
+
+async def _observations(call: Call, source: dict[str, Any], **options: Any) -> tuple[Any, list[Any]]:
+    memory = await _memory(call)
+    thread_id, owner = source.get("threadId"), call.owner(source.get("resourceId"))
+    if owner is None and thread_id is not None:
+        thread = await memory.get_thread(thread_id)
+        owner = None if thread is None else thread.resource_id
+    if owner is None:
+        return None, []
+    return await memory.observations(resource_id=owner, thread_id=thread_id, **options)
+
+
+async def observations(call: Call) -> dict[str, Any]:
+    """The notes that stand for a long history, and their earlier forms."""
+    query = call.query
+    record, history = await _observations(
+        call,
+        query,
+        limit=query.get("limit") or 20,
+        offset=query.get("offset") or 0,
+        start=query.get("from"),
+        end=query.get("to"),
+    )
+    return {"record": record, "history": history}
+
+
+async def observations_settled(call: Call) -> dict[str, Any]:
+    """The notes, once the observer that is at work now is done."""
+    record, _ = await _observations(call, call.body, settle=True)
+    return {"record": record}
+
+
 # ---------------------------------------------------------------- working memory
 
 
@@ -262,4 +296,6 @@ ROUTES = {
     f"GET {_ONE}/working-memory": get_working_memory,
     f"POST {_ONE}/working-memory": update_working_memory,
     "GET /memory/search": search,
+    "GET /memory/observational-memory": observations,
+    "POST /memory/observational-memory/buffer-status": observations_settled,
 }
