@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kDim = 8;
 constexpr std::size_t kSections = 14;
+constexpr std::size_t kHeaderFields = 496;  // bytes of the header that mean something
 
 // In memory where the system has such a folder: an execution writes the whole file.
 std::string scratch_path() {
@@ -125,7 +126,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t at = 2; at + 11 <= size; at += 11) {
     std::size_t where = static_cast<std::size_t>(data[at]) | static_cast<std::size_t>(data[at + 1]) << 8U |
                         static_cast<std::size_t>(data[at + 2]) << 16U;
-    where = (where >> 23U) != 0 ? where % 480 : where % bytes.size();
+    where = (where >> 23U) != 0 ? where % kHeaderFields : where % bytes.size();
     const std::size_t room = bytes.size() - where < 8 ? bytes.size() - where : 8;
     std::memcpy(bytes.data() + where, data + at + 3, room);
     edits.push_back(where);

@@ -168,12 +168,16 @@ void VectorIndex::State::tune(bool always) {
   std::sort(nearest.begin(), nearest.end());
   const double bar = nearest.empty() ? -std::numeric_limits<double>::infinity() : nearest[nearest.size() / 32];
   std::vector<Calibration> curve = measure_curve(scratch, near, far, bar);
+  {
+    const Alone hold(gate);
+    calibration = std::move(curve);
+    calibrated_rows = live;
+    far_bar = bar;
+  }
+  const std::size_t away = measure_far(scratch, far), scanned = measure_scan(scratch, near, far);
   const Alone hold(gate);
-  calibration = std::move(curve);
-  calibrated_rows = live;
-  far_bar = bar;
-  far_width = measure_far(scratch, far);
-  scan_width = measure_scan(scratch, near, far);
+  far_width = away;
+  scan_width = scanned;
 }
 
 // The least that walks find, of each width: beside the rows, and far from them where a query is not noticed to be far.
