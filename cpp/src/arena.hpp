@@ -1,9 +1,10 @@
 // Rows of a fixed width in one run of memory, on huge pages where the system offers them.
 //
-// Purpose: the columns of the vector index. Memory is reserved ahead and only touched pages are resident, so
-// the spare room of a column costs nothing. Ownership: an arena owns its memory; a mapped arena starts as
+// Purpose: the columns of the vector index. Addresses are reserved far ahead and taken in chunks, so that rows stay
+// where they are while they grow, and only touched pages are resident. Ownership: an arena owns its memory; a mapped arena starts as
 // a private view of a file that somebody else keeps open, and becomes its own copy page by page.
-// Thread safety: grow moves the rows; whoever calls it keeps readers out.
+// Thread safety: grow moves the rows when they come from a file, when the reserved addresses are used up (8 GiB a
+// column, or what the system allows), below 2 MiB and where a system cannot reserve; whoever calls it keeps readers out.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,8 @@ class Arena {
   std::uint8_t* data_ = nullptr;
   std::size_t row_bytes_ = 0;
   std::size_t capacity_ = 0;
-  std::size_t bytes_ = 0;  // mapped by us, and counted; 0 when borrowed
+  std::size_t bytes_ = 0;     // taken by us, and counted; 0 when borrowed
+  std::size_t reserved_ = 0;  // addresses from data_ on that are ours; no fewer than bytes_
   MemoryCategory category_ = MemoryCategory::kOther;
 };
 

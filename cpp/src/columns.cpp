@@ -4,6 +4,8 @@
 #include <bit>
 #include <vector>
 
+#include "atomics.hpp"
+
 namespace mastra {
 namespace {
 
@@ -84,42 +86,45 @@ float Columns::write(const kernels::KernelTable& table, const Grid& grid, std::s
     from = unit.data();
     fact(slot) = static_cast<float>(std::sqrt(square));
   }
-  const Grid::Encoded made = grid.encode(from, residual_kind, codes.row(slot), residuals.row(slot));
+  if (storage == Storage::kF32) std::copy(x, x + raw_width, raw.as<float>() + slot * raw_width);
+  if (storage == Storage::kF16) {  // of length 1 under cosine: halves hold neither small nor large rows
+    for (std::size_t j = 0; j < raw_width; ++j) raw.as<std::uint16_t>()[slot * raw_width + j] = to_half(from[j]);
+  }
+  return encode(table, grid, slot, from);
+}
+
+float Columns::encode(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, const float* x) const {
+  const Grid::Encoded made = grid.encode(x, residual_kind, codes.row(slot), residuals.row(slot));
   norm(slot) = grid.code_norm(codes.row(slot));
   if (residual_kind != Residual::kNone) scale(slot) = made.scale;
-  if (storage == Storage::kF32) std::copy(x, x + raw_width, raw.as<float>() + slot * raw_width);
-  if (storage == Storage::kF16) {
-    for (std::size_t j = 0; j < raw_width; ++j) raw.as<std::uint16_t>()[slot * raw_width + j] = to_half(x[j]);
-  }
   if (metric == Metric::kCosine) return made.reach;
-  unit.resize(raw_width);
-  read(grid, slot, unit.data());
-  if (metric == Metric::kL2 && residual_kind != Residual::kNone) grid.shift(unit.data(), unit.data());
-  fact(slot) = table.f32.dot(unit.data(), unit.data(), raw_width);
+  std::vector<float> stored(raw_width);
+  read(grid, slot, stored.data());
+  if (metric == Metric::kL2 && residual_kind != Residual::kNone) grid.shift(stored.data(), stored.data());
+  fact(slot) = table.f32.dot(stored.data(), stored.data(), raw_width);
   return made.reach;
 }
 
 void Columns::read(const Grid& grid, std::size_t slot, float* out) const {
+  const std::size_t at = slot * raw_width;
   if (residual_kind != Residual::kNone) {
-    return grid.decode(codes.row(slot), residuals.row(slot), residual_kind, scale(slot), out);
-  }
-  const float length = metric == Metric::kCosine && fact(slot) > 0.0F ? 1.0F / fact(slot) : 1.0F;
-  for (std::size_t j = 0; j < raw_width; ++j) {
-    const std::size_t at = slot * raw_width + j;
-    out[j] = length * (storage == Storage::kF32 ? raw.as<float>()[at] : from_half(raw.as<std::uint16_t>()[at]));
+    grid.decode(codes.row(slot), residuals.row(slot), residual_kind, scale(slot), out);
+  } else if (storage == Storage::kF16) {
+    for (std::size_t j = 0; j < raw_width; ++j) out[j] = from_half(raw.as<std::uint16_t>()[at + j]);
+  } else {
+    const float length = metric == Metric::kCosine && fact(slot) > 0.0F ? fact(slot) : 1.0F;
+    for (std::size_t j = 0; j < raw_width; ++j) out[j] = raw.as<float>()[at + j] / length;
   }
 }
 
 void Columns::original(const Grid& grid, std::size_t slot, float* out) const {
   if (storage == Storage::kF32) {
     std::copy_n(raw.as<float>() + slot * raw_width, raw_width, out);
-  } else if (storage == Storage::kF16) {
-    for (std::size_t j = 0; j < raw_width; ++j) out[j] = from_half(raw.as<std::uint16_t>()[slot * raw_width + j]);
-  } else {
-    read(grid, slot, out);
-    if (metric != Metric::kCosine) return;
-    for (std::size_t j = 0; j < raw_width; ++j) out[j] *= fact(slot);
+    return;
   }
+  read(grid, slot, out);
+  if (metric != Metric::kCosine) return;
+  for (std::size_t j = 0; j < raw_width; ++j) out[j] *= fact(slot);
 }
 
 double square_of(const kernels::KernelTable& table, const float* x, std::size_t dim) {
@@ -134,7 +139,7 @@ float Scorer::fine(const FoldedQuery& query, std::size_t slot) const noexcept {
   const Columns& c = *columns_;
   const std::size_t dim = c.raw_width;
   if (c.residual_kind == Residual::kNone) {
-    // Raw rows are as the caller gave them; cosine divides by their length.
+    // Floats are as the caller gave them, and cosine divides by their length; halves have it divided out.
     float product = 0.0F;
     if (c.storage == Storage::kF16) {
       product = table_->f16_mixed(query.plain, c.raw.as<std::uint16_t>() + slot * dim, dim);
@@ -143,7 +148,10 @@ float Scorer::fine(const FoldedQuery& query, std::size_t slot) const noexcept {
     } else {
       product = table_->f32.dot(query.plain, c.raw.as<float>() + slot * dim, dim);
     }
-    if (c.metric == Metric::kCosine) return c.fact(slot) > 0.0F ? product / c.fact(slot) : 0.0F;
+    if (c.metric == Metric::kCosine) {
+      if (c.storage == Storage::kF16) return product;
+      return c.fact(slot) > 0.0F ? product / c.fact(slot) : 0.0F;
+    }
     return c.metric == Metric::kL2 ? 2.0F * product - c.fact(slot) : product;
   }
   const kernels::SplitQuery split = query.split();
@@ -162,7 +170,7 @@ void Scorer::prefetch_fine(std::size_t slot) const noexcept {
   const Columns& c = *columns_;
   const Arena& from = c.residual_kind == Residual::kNone ? c.raw : c.residuals;
   const std::uint8_t* at = from.row(slot);
-  for (std::size_t i = 0; i < from.row_bytes(); i += 64) __builtin_prefetch(at + i);
+  for (std::size_t i = 0; i < from.row_bytes(); i += 64) prefetch(at + i);
 }
 
 }  // namespace mastra

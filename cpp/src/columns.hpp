@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "arena.hpp"
+#include "atomics.hpp"
 #include "grid.hpp"
 #include "mastra/metric.hpp"
 #include "mastra/vector_index.hpp"
@@ -19,9 +20,9 @@ namespace mastra {
 constexpr std::size_t kDegree = 32;
 constexpr std::uint32_t kNoSlot = 0xffffffffU;
 
-inline std::uint32_t load_link(const std::uint32_t* at) noexcept { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
+inline std::uint32_t load_link(const std::uint32_t* at) noexcept { return load_acquire(at); }
 inline void store_link(std::uint32_t* at, std::uint32_t slot) noexcept {
-  __atomic_store_n(at, slot, __ATOMIC_RELEASE);
+  store_release(at, slot);
 }
 
 struct Columns {
@@ -50,15 +51,15 @@ struct Columns {
     return links.as<std::uint32_t>() + slot * kDegree;
   }
   [[nodiscard]] bool is_dead(std::size_t slot) const noexcept {
-    return ((__atomic_load_n(dead.as<std::uint64_t>() + slot / 64, __ATOMIC_RELAXED) >> (slot % 64)) & 1U) != 0;
+    return ((load_relaxed(dead.as<std::uint64_t>() + slot / 64) >> (slot % 64)) & 1U) != 0;
   }
   void mark_dead(std::size_t slot, bool is) const noexcept {
     std::uint64_t* word = dead.as<std::uint64_t>() + slot / 64;
     const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
     if (is) {
-      __atomic_fetch_or(word, bit, __ATOMIC_RELEASE);
+      set_bits(word, bit);
     } else {
-      __atomic_fetch_and(word, ~bit, __ATOMIC_RELEASE);
+      clear_bits(word, bit);
     }
   }
   [[nodiscard]] bool has_raw() const noexcept { return raw.row_bytes() != 0; }
@@ -66,6 +67,8 @@ struct Columns {
   // Writes a row into its slot: code, residual or raw vector, and what scores need. `x` is the caller's row.
   // Returns the reach that Grid::encode tells.
   float write(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, const float* x) const;
+  // The same for what a grid decides alone: code, residual and the numbers beside them. `x`: as read() gives it.
+  float encode(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, const float* x) const;
   // The row as it is stored, normalised for cosine.
   void read(const Grid& grid, std::size_t slot, float* out) const;
   // The row as the caller gave it, as near as it is stored.

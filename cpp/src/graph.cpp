@@ -4,6 +4,8 @@
 #include <cmath>
 #include <thread>
 
+#include "atomics.hpp"
+
 namespace mastra {
 
 Graph::Lock::Lock(std::atomic<bool>& flag) noexcept : flag_(flag) {
@@ -65,7 +67,7 @@ std::size_t Graph::unseen(Scratch& scratch, std::uint32_t slot, std::uint32_t* o
   }
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint8_t* code = columns_.codes.row(out[i]);
-    for (std::size_t at = 0; at < lines; at += 64) __builtin_prefetch(code + at);
+    for (std::size_t at = 0; at < lines; at += 64) prefetch(code + at);
   }
   return count;
 }
@@ -89,8 +91,8 @@ void Graph::walk(Scratch& scratch, std::size_t ef, std::uint32_t exclude) const 
     const std::size_t then = pool.next();
     if (then < pool.size()) {
       const std::uint32_t* links = columns_.row_links(pool.slot(then));
-      __builtin_prefetch(links);
-      __builtin_prefetch(links + 16);
+      prefetch(links);
+      prefetch(links + 16);
     }
     if (count == 0) continue;
     score(scratch, slots, count, scores);

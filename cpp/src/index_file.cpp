@@ -23,7 +23,7 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kByteOrder = 0x01020304U;
 constexpr std::size_t kPage = 4096;
 constexpr std::uint64_t kWidest = 4096;  // of the walks and scans that calibration tries
-constexpr std::uint32_t kAllowZero = 1, kFitted = 2, kGraph = 4, kFine = 8;
+constexpr std::uint32_t kAllowZero = 1, kFitted = 2, kGraph = 4, kFine = 8, kUnitHalves = 16;
 
 enum Section : std::size_t {
   kGrid, kCodes, kResiduals, kScales, kExtra, kNorms, kIds, kLinks, kRaw, kDead, kPivots, kRemoved, kCurve, kStaging,
@@ -121,13 +121,18 @@ Header read_header(const std::string& path, const Mapping& file) {
                                              " of the format; this build knows " + std::to_string(kVersion) + ".");
   }
   if (out.file_bytes != file.size()) corrupt(path, file.size(), "the file is shorter or longer than it says");
-  if (out.dim == 0 || out.dim > kMaxDim || out.metric > 2 || out.storage > 3 || out.flags > 15) {
+  if (out.dim == 0 || out.dim > kMaxDim || out.metric > 2 || out.storage > 3 || out.flags > 31) {
     corrupt(path, 32, "a dimension, metric, storage or flag that cannot be");
   }
   const bool sane = std::isfinite(out.fit_error) && std::isfinite(out.late_error) && std::isfinite(out.longest) &&
                     !std::isnan(out.far_bar);
   if (out.slots > kMaxSlots || out.live > out.slots || !sane || out.longest < 0) {
     corrupt(path, 48, "a count that cannot be");
+  }
+  const bool halves = out.storage == 2 && out.metric == 0 && (out.flags & kFitted) != 0;
+  if (halves && (out.flags & kUnitHalves) == 0) {
+    throw Error(ErrorCode::kUnsupported, path + " keeps rows of storage f16 under cosine at the length they came in, "
+                                                "as early builds did; add them to a new index.");
   }
   if ((out.flags & kFitted) == 0 && (out.flags & (kGraph | kFine)) != 0) corrupt(path, 44, "a graph without a grid");
   return out;
@@ -330,7 +335,7 @@ void VectorIndex::save(const std::string& path) {
   header.metric = static_cast<std::uint32_t>(s.options.metric);
   header.storage = static_cast<std::uint32_t>(s.options.storage);
   header.flags = (s.options.allow_zero ? kAllowZero : 0) | (s.fitted ? kFitted : 0) | (s.graph_ready ? kGraph : 0) |
-                 (s.graph.fine() ? kFine : 0);
+                 (s.graph.fine() ? kFine : 0) | kUnitHalves;
   header.seed = s.options.seed;
   header.slots = n;
   header.live = s.live;

@@ -5,6 +5,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "atomics.hpp"
 #include "index_state.hpp"
 #include "mastra/error.hpp"
 #include "parallel.hpp"
@@ -56,7 +57,7 @@ VectorIndex::State::Chosen VectorIndex::State::choose_rows(const Filter& filter)
   std::size_t count = 0;
   const std::uint64_t* dead = columns.dead.as<std::uint64_t>();
   for (std::size_t i = 0; i < out.bits.size(); ++i) {
-    out.bits[i] &= ~__atomic_load_n(dead + i, __ATOMIC_RELAXED);
+    out.bits[i] &= ~load_relaxed(dead + i);
     count += static_cast<std::size_t>(std::popcount(out.bits[i]));
   }
   out.slots.reserve(count);

@@ -119,10 +119,8 @@ void VectorIndex::State::refit(std::size_t threads) {
     parallel_for(threads, slots, 64, [&](std::size_t thread, std::size_t begin, std::size_t end) {
       std::vector<float> row(dim);
       for (std::size_t slot = begin; slot < end; ++slot) {
-        const float length = columns.fact(slot);
-        columns.original(old, slot, row.data());
-        errors[thread] += columns.write(table, grid, slot, row.data());
-        if (options.metric == Metric::kCosine) columns.fact(slot) = length;
+        columns.read(old, slot, row.data());
+        errors[thread] += columns.encode(table, grid, slot, row.data());
       }
     });
     fit_rows = live;

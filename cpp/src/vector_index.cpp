@@ -33,7 +33,8 @@ void check_rows(const MatrixView& rows, const IndexOptions& options, const kerne
       throw Error(ErrorCode::kInvalidArgument, row_name(i) + "holds NaN, infinity or numbers too large to compare.");
     }
     const float* row = rows.data + i * rows.stride;
-    if (options.storage == Storage::kF16 && std::any_of(row, row + rows.dim, [](float x) { return std::fabs(x) > kMostHalf; })) {
+    const bool halves = options.storage == Storage::kF16 && options.metric != Metric::kCosine;
+    if (halves && std::any_of(row, row + rows.dim, [](float x) { return std::fabs(x) > kMostHalf; })) {
       throw Error(ErrorCode::kInvalidArgument, row_name(i) + "holds a number beyond 65504, which storage f16 cannot keep.");
     }
     if (options.metric == Metric::kCosine && !(square > 0.0) && !options.allow_zero) {

@@ -346,6 +346,23 @@ def test_the_zero_vector_is_accepted_only_when_asked_for():
     assert scores.tolist() == pytest.approx([1.0, 0.0])
 
 
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("storage", STORAGES)
+def test_under_cosine_rows_may_have_any_length(storage, size, tmp_path):
+    data = clustered(1200, seed=9) * np.float32(size)
+    index = VectorIndex(DIM, storage=storage)
+    index.add(data)
+    index.optimize()
+    scores, _ = exact(data[:, :], data[:100], 10, "cosine")
+    index.save(tmp_path / "i.mv")
+    for each in (index, VectorIndex.open(tmp_path / "i.mv")):
+        assert recall(each.search(data[:100], ef=100)[0], scores - 1e-3, 10) > 0.95
+        scale = np.abs(data).max()
+        np.testing.assert_allclose(
+            each.get(np.arange(50)), data[:50], atol=(0.05 if storage == "compact" else 5e-3) * scale
+        )
+
+
 def shapes(rows, dim, seed):
     """Data that one grid or one calibration could get wrong, by name."""
     rng = np.random.default_rng(seed)
