@@ -67,6 +67,53 @@ with warnings.catch_warnings(record=True) as caught:
     print(len(ours), "_core" in " ".join(ours))
 """
 
+BESIDE = """
+import asyncio
+from mastra import Agent, Mastra, create_scorer, tool
+from mastra.agents.tasks import Tasks
+from mastra.evals.judged import faithfulness
+from mastra.evals.prebuilt import content_similarity, includes, keyword_coverage
+from mastra.evals.scores import ScoreRepo
+from mastra.mcp import McpServer, Resource
+from mastra.rag.document import Document
+from mastra.testing import Call, ScriptedModel
+
+@tool
+async def weather(city: str) -> str:
+    "Weather in a city."
+    return f"{city}: clear"
+
+@tool(background=True)
+async def report(topic: str) -> str:
+    "A long report."
+    return f"All about {topic}."
+
+async def main(url):
+    guide = Agent("guide", model="scripted/Oslo is lovely.", description="Knows towns.",
+                  scorers={"oslo": {"scorer": includes("Oslo"), "sampling": {"type": "ratio", "rate": 1}}})
+    writer = Agent("writer", model=ScriptedModel([Call("report", {"topic": "cats"}), "Begun.", "Here it is."]),
+                   tools=[report])
+    desk = McpServer("desk", tools=[weather], agents=[guide], resources=[Resource("weather://all", ["Oslo"])])
+    async with Mastra(agents=[guide, writer], mcp_servers=[desk], storage=url) as app:
+        print(await desk.get_tool("weather")(city="Oslo"), await desk.get_tool("ask_guide")(message="Where?"))
+        print((await desk.read("weather://all"))[0]["text"])
+        print((await writer.generate("cats?", until_idle=True)).text)
+        print([one["status"] for one in (await Tasks.of(writer.services).list())["tasks"]])
+        result = await guide.generate("Where to?")
+        await app.services.background.settle()
+        scores = await ScoreRepo(app.storage).list(run_id=result.run_id)
+        print([one["score"] for one in scores["scores"]])
+    judge = ScriptedModel(['{"items": [{"statement": "s", "verdict": "yes", "reason": "r"}]}'])
+    print((await faithfulness(judge, context=["s"]).run(input="q", output="s")).score)
+    print((await content_similarity().run(input="a b c", output="a b c")).score)
+    print((await keyword_coverage().run(input="red cats", output="red cats")).score)
+    print(len(Document("One. " * 200).chunk(size=100, overlap=0)) > 3)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    asyncio.run(main(sys.argv[1]))
+"""
+
 COMMAND = """
 sys.argv[0] = "mastra"
 from mastra.cli.main import main
@@ -92,6 +139,22 @@ def test_agents_memory_with_vectors_workflows_and_the_server_run_without_the_com
         "200 True",
         "{'n': 1, 'resumed': {'yes': True}}",
         "1 True",
+    ]
+
+
+def test_mcp_background_tools_judges_scorers_and_documents_run_without_it(tmp_path: Path) -> None:
+    done = run(BESIDE, f"sqlite:///{tmp_path / 'app.db'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Oslo: clear Oslo is lovely.",
+        '["Oslo"]',
+        "Here it is.",
+        "['completed']",
+        "[1.0]",
+        "1.0",
+        "1.0",
+        "1.0",
+        "True",
     ]
 
 

@@ -76,12 +76,16 @@ def module_of(wheel: Path) -> bytes:
         return archive.read(name)
 
 
+def fat(wheel: Path) -> list[str]:
+    """Whether the wheel is larger than promised."""
+    size = wheel.stat().st_size
+    return [f"the wheel has {size:,} bytes, more than {MAX_BYTES:,}"] if size > MAX_BYTES else []
+
+
 def complaints(wheel: Path, *, glibc: tuple[int, int] | None) -> list[str]:
     """What is wrong with a Linux wheel; an empty list when its tag tells the truth. `glibc` None means musl."""
     module = read_module(module_of(wheel))
-    out = []
-    if wheel.stat().st_size > MAX_BYTES:
-        out.append(f"the wheel has {wheel.stat().st_size:,} bytes, more than {MAX_BYTES:,}")
+    out = fat(wheel)
     allowed = MUSL_PARTS if glibc is None else GLIBC_PARTS | COMPILER_PARTS
     if strangers := module.needed - allowed:
         out.append(f"it is linked with {', '.join(sorted(strangers))}")

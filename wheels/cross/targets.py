@@ -21,8 +21,10 @@ class Target:
     host: str
     # Newest glibc that the objects may ask for; None where there is no glibc.
     glibc: tuple[int, int] | None = None
-    # How the wheel is run here: natively, under qemu, or not at all.
-    runs: Literal["native", "qemu", "no"] = "no"
+    # The oldest macOS that the module may start on.
+    oldest: tuple[int, ...] = ()
+    # How the wheel is run here: natively, under an emulator, or not at all.
+    runs: Literal["native", "qemu", "wine", "no"] = "no"
     why_not: str = ""
 
 
@@ -38,6 +40,20 @@ def _linux(name: str, zig: str, machine: str, tag: str, *, glibc: tuple[int, int
         host=f"linux-{machine}",
         glibc=glibc,
         runs=runs,  # type: ignore[arg-type]  # one of the three words, below
+    )
+
+
+def _macos(name: str, machine: str, oldest: str) -> Target:
+    return Target(
+        name=name,
+        zig=f"{name}.{oldest}",
+        system="Darwin",
+        processor=machine,
+        tag=f"macosx_{oldest.replace('.', '_')}_{machine}",
+        suffix=".cpython-{version}-darwin.so",
+        host=f"macosx-{oldest}-{machine}",
+        oldest=tuple(map(int, oldest.split("."))),
+        why_not="no macOS to run it on: built and read, not run",
     )
 
 
@@ -57,17 +73,9 @@ TARGETS = {
             tag="win_amd64",
             suffix=".cp{version}-win_amd64.pyd",
             host="win-amd64",
-            why_not="users have the MSVC ABI: the release builds this wheel on Windows",
+            runs="wine",
         ),
-        Target(
-            name="aarch64-macos",
-            zig="aarch64-macos",
-            system="Darwin",
-            processor="arm64",
-            tag="macosx_11_0_arm64",
-            suffix=".cpython-{version}-darwin.so",
-            host="macosx-11.0-arm64",
-            why_not="no macOS to run it on: compiled and linked, not run",
-        ),
+        _macos("aarch64-macos", "arm64", "11.0"),
+        _macos("x86_64-macos", "x86_64", "10.15"),
     )
 }

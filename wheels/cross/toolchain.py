@@ -21,11 +21,19 @@ for a do
       rest=${{a#-march=armv8.2-a}}; IFS=+
       for x in $rest; do [ -n "$x" ] && set -- "$@" -Xclang -target-feature -Xclang "+$x"; done
       unset IFS;;
-    *) set -- "$@" "$a";;
+{replaced}    *) set -- "$@" "$a";;
   esac
 done
 exec {zig} {tool} -target {target} "$@"
 """
+# What CMake adds to a link and zig must not see, by system, with what takes its place.
+_REPLACED = {
+    "Linux": {},
+    # Libraries of this machine's Python, which CMake takes for a static one.
+    "Windows": {"-ldl": "", "-lutil": ""},
+    # zig's linker crashes over bundles; Python loads a dynamic library as well.
+    "Darwin": {"-bundle": "-shared", "-Wl,-headerpad_max_install_names": ""},
+}
 
 
 class NotHere(Exception):
@@ -58,8 +66,11 @@ def write_toolchain(target: Target, python: Path, folder: Path) -> Path:
     """The wrappers and the toolchain file in `folder`; the path of that file."""
     folder.mkdir(parents=True, exist_ok=True)
     zig = shlex.quote(zig_path(python))
-    for name, tool in (("cc", "cc"), ("c++", "c++")):
-        script(folder / name, _WRAPPER.format(zig=zig, tool=tool, target=target.zig))
+    replaced = "".join(
+        f'    {old}) {f"""set -- "$@" {new}""" if new else ""};;\n' for old, new in _REPLACED[target.system].items()
+    )
+    for tool in ("cc", "c++"):
+        script(folder / tool, _WRAPPER.format(zig=zig, tool=tool, target=target.zig, replaced=replaced))
     for name in ("ar", "ranlib"):
         script(folder / name, f'#!/bin/sh\nexec {zig} {name} "$@"\n')
     lines = [
@@ -70,6 +81,8 @@ def write_toolchain(target: Target, python: Path, folder: Path) -> Path:
         f'set(CMAKE_AR {folder}/ar CACHE FILEPATH "")',
         f'set(CMAKE_RANLIB {folder}/ranlib CACHE FILEPATH "")',
         "set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)",
+        # The linker strips; this machine's strip knows no other system.
+        'set(CMAKE_STRIP "" CACHE FILEPATH "")',
     ]
     file = folder / "toolchain.cmake"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -87,15 +100,11 @@ def build_environment(
 ) -> dict[str, str]:
     """What scikit-build-core and CMake must be told to build for another machine."""
     suffix = target.suffix.format(version=version)
-    link = "" if target.system == "Darwin" else "-s"
-    if target.system == "Darwin":
-        # `-bundle` crashes this linker; the interpreter resolves the symbols when it loads the module.
-        link = "-Wl,-undefined,dynamic_lookup"
     arguments = [
         f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
         f"-DPython_INCLUDE_DIR={include}",
         f"-DPYTHON_MODULE_EXTENSION={suffix}",
-        f"-DCMAKE_MODULE_LINKER_FLAGS={link}",
+        "-DCMAKE_MODULE_LINKER_FLAGS=-s",
         "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF",
         *([f"-DPython_LIBRARY={library}"] if library else []),
     ]
