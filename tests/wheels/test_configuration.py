@@ -22,6 +22,7 @@ import sbom  # noqa: E402 - a script, not a package
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_identifiers_are_those_that_cibuildwheel_would_build() -> None:
     pytest.importorskip("cibuildwheel", reason="pip install cibuildwheel")
     found = []
