@@ -26,13 +26,15 @@ for a do
 done
 exec {zig} {tool} -target {target} "$@"
 """
-# What CMake adds to a link and zig must not see, by system, with what takes its place.
+# What CMake says and zig must not hear, by system, with what is said in its place. To learn which compiler this is, CMake
+# links a program: that alone would make zig build one more variant of its C++ library.
+_ONLY_COMPILED = {"*CMakeCXXCompilerId.cpp": '-c "$a"'}
 _REPLACED = {
     "Linux": {},
     # Libraries of this machine's Python, which CMake takes for a static one.
-    "Windows": {"-ldl": "", "-lutil": ""},
+    "Windows": {**_ONLY_COMPILED, "-ldl": "", "-lutil": ""},
     # zig's linker crashes over bundles; Python loads a dynamic library as well.
-    "Darwin": {"-bundle": "-shared", "-Wl,-headerpad_max_install_names": ""},
+    "Darwin": {**_ONLY_COMPILED, "-bundle": "-shared", "-Wl,-headerpad_max_install_names": ""},
 }
 
 
@@ -81,9 +83,14 @@ def write_toolchain(target: Target, python: Path, folder: Path) -> Path:
         f'set(CMAKE_AR {folder}/ar CACHE FILEPATH "")',
         f'set(CMAKE_RANLIB {folder}/ranlib CACHE FILEPATH "")',
         "set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)",
-        # The linker strips; this machine's strip knows no other system.
-        'set(CMAKE_STRIP "" CACHE FILEPATH "")',
     ]
+    if target.system != "Linux":
+        lines += [
+            # CMake's trials only compile, for the same reason.
+            "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)",
+            # The linker strips; this machine's strip knows no other system.
+            'set(CMAKE_STRIP "" CACHE FILEPATH "")',
+        ]
     file = folder / "toolchain.cmake"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file
