@@ -26,8 +26,8 @@ for a do
 done
 exec {zig} {tool} -target {target} "$@"
 """
-# What CMake says and zig must not hear, by system, with what is said in its place. To learn which compiler this is, CMake
-# links a program: that alone would make zig build one more variant of its C++ library.
+# What CMake says and zig must not hear, by system, with what is said in its place. To learn which compiler this is,
+# CMake links a program: that alone would make zig build one more variant of its C++ library.
 _ONLY_COMPILED = {"*CMakeCXXCompilerId.cpp": '-c "$a"'}
 _REPLACED = {
     "Linux": {},
