@@ -237,7 +237,7 @@ def cycle(truth, url, server, seconds, crash_at=""):
         if end is not None and time.perf_counter() >= end and child.poll() is None:
             child.send_signal(signal.SIGKILL)
             end, killed = None, True
-        if not seconds and time.perf_counter() - begun > 300:
+        if not seconds and time.perf_counter() - begun > 120:
             print("the last worker does not become idle", kinds)
             child.kill()
             break

