@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from mastra.agents.loop import run_loop
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _DYNAMIC = ("instructions", "model", "tools", "agents", "workflows", "memory", "input_processors",
             "output_processors", "error_processors", "scorers", "default_options")  # fmt: skip
+
+_LISTS = ("tools", "agents", "workflows", "input_processors", "output_processors", "error_processors", "scorers")
 
 
 class Agent:
@@ -82,6 +84,7 @@ class Agent:
         self.metadata = dict(metadata or {})
         if model is None or model == "":
             raise BadDefinition(f"Agent {id!r} has no model.", hint='Give one, like model="openai/gpt-5-mini".')
+        _check_fields(self)
         self._static = not any(is_dynamic(getattr(self, field)) for field in _DYNAMIC)
         static_defaults = None if is_dynamic(default_options) else default_options
         self._defaults = _read_defaults(static_defaults, limits)
@@ -153,6 +156,8 @@ class Agent:
         """The state of a new run, ready for the loop. For code that builds on agents; users call `generate`."""
         defaults = self._defaults
         given = options.get("request_context")
+        if given is not None and not isinstance(given, RequestContext | Mapping):
+            raise InvalidInput(f"request_context cannot be a {type(given).__name__}.", hint='Give {"name": value}.')
         request_context = given if isinstance(given, RequestContext) else RequestContext(given)
         if self.request_context_schema is not None:
             self.request_context_schema.validate(request_context.to_wire())
@@ -316,6 +321,43 @@ def raised(result: RunResult) -> RunResult:
     if error is not None:
         raise error
     return result
+
+
+def _check_fields(agent: Agent) -> None:
+    """Whether each field can be what it is for; a mistake shows where it is made."""
+    if not isinstance(agent.limits, Limits):
+        raise BadDefinition(
+            f"The limits of agent {agent.id!r} cannot be a {type(agent.limits).__name__}.",
+            hint="Write Limits(tokens=..., cost=...).",
+        )
+    if agent.memory is not None and not is_dynamic(agent.memory) and not hasattr(agent.memory, "recall"):
+        raise BadDefinition(
+            f"The memory of agent {agent.id!r} cannot be a {type(agent.memory).__name__}.",
+            hint="Write memory=Memory(storage=...).",
+        )
+    if agent.goal is not None and not hasattr(agent.goal, "judge"):
+        raise BadDefinition(
+            f"The goal of agent {agent.id!r} cannot be a {type(agent.goal).__name__}.",
+            hint='Write goal=Goal(judge="provider/model"); an objective is set for a thread.',
+        )
+    for name in _LISTS:
+        given = getattr(agent, name)
+        if given is None or is_dynamic(given) or _is_several(given):
+            continue
+        raise BadDefinition(
+            f"The {name} of agent {agent.id!r} cannot be a {type(given).__name__}.", hint="Give a list of them."
+        )
+    for name in ("agents", "workflows"):
+        given = getattr(agent, name)
+        for one in () if is_dynamic(given) else (given.values() if isinstance(given, Mapping) else given or ()):
+            if not hasattr(one, "id"):
+                raise BadDefinition(f"A {type(one).__name__} among the {name} of agent {agent.id!r} is none of them.")
+
+
+def _is_several(given: Any) -> bool:
+    if isinstance(given, str):
+        return False
+    return isinstance(given, Iterable) or callable(given) or hasattr(given, "tools")
 
 
 def _read_voice(given: Any) -> Voice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
@@ -139,6 +139,10 @@ def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
     if unknown:
         name = min(unknown)
         raise InvalidInput(f"There is no run option {name!r}.", hint=near_miss(name, _KNOWN))
+    for name, value in given.items():
+        kind = _KINDS.get(name)
+        if kind is not None and value is not None and not isinstance(value, kind[0]):
+            raise InvalidInput(f"{name} cannot be a {type(value).__name__}.", hint=kind[1])
     options = defaults._replace(**given)
     if options.run_id is not None:
         check_id(options.run_id, "run id")
@@ -169,6 +173,24 @@ def _check_seconds(name: str, value: Any) -> None:
 
 
 _KNOWN = frozenset(RunOptions._fields)
+_FUNCTION = (Callable, "Give a function.")
+_LIST = (list | tuple, "Give a list.")
+# What an option must be, and what to do when it is something else; the others are checked where they are read.
+_KINDS: dict[str, tuple[Any, str]] = {
+    "limits": (Limits, "Write Limits(tokens=..., cost=...)."),
+    "hooks": (Mapping, 'Give {"before_tool_call": function, "after_tool_call": function}.'),
+    "toolsets": (Iterable, 'Give {"name": tools} or a list of sets of tools.'),
+    "client_tools": (Mapping, 'Give {"name": {"description": ..., "inputSchema": {...}}}.'),
+    "active_tools": (list | tuple | set | frozenset, "Give a list of names."),
+    "memory_options": (Mapping, 'Give a mapping like {"last_messages": 5}.'),
+    "stop_when": (Callable | str | list | tuple, "Give a function of the steps, a tool's name, or a list of both."),
+    "scorers": (Mapping | list | tuple, 'Give a list of scorers or {"name": scorer}.'),
+    **dict.fromkeys(("input_processors", "output_processors", "error_processors"), _LIST),
+    **dict.fromkeys(
+        ("prepare_step", "on_chunk", "on_step_finish", "on_finish", "on_error", "on_abort", "on_iteration_complete"),
+        _FUNCTION,
+    ),
+}
 
 _TEXT_SETTINGS = frozenset({"service_tier", "reasoning_effort"})
 _WHOLE_SETTINGS = frozenset({"max_output_tokens", "top_k", "seed", "max_retries"})

@@ -406,3 +406,27 @@ async def test_ten_thousand_runs_leave_nothing_behind():
         await agent.generate("hi")
     gc.collect()
     assert len(gc.get_objects()) - before < 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tools": 5}, {"memory": "sqlite:///x.db"}, {"input_processors": 5}, {"output_processors": "regex"},
+     {"agents": ["writer"]}, {"workflows": {"w": 5}}, {"scorers": 5}, {"limits": {"tokens": 5}}, {"goal": "openai/x"},
+     {"voice": 5}],
+)  # fmt: skip
+def test_a_field_that_cannot_be_is_refused_where_it_is_declared(wrong):
+    with pytest.raises(BadDefinition):
+        Agent("a", **{"model": "scripted/x", **wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"limits": {"tokens": 5}}, {"hooks": 5}, {"stop_when": 5}, {"scorers": 5}, {"request_context": 5},
+     {"on_chunk": 5}, {"on_finish": "print"}, {"toolsets": 5}, {"client_tools": ["x"]}, {"active_tools": "search"},
+     {"memory_options": 5}, {"input_processors": 5}, {"prepare_step": {}}],
+)  # fmt: skip
+async def test_an_option_of_the_wrong_kind_is_refused_before_the_model_is_asked(wrong):
+    model = ScriptedModel(["x"])
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        await Agent("a", model=model).generate("x", **wrong)
+    assert model.requests == []
