@@ -8,7 +8,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Bm25Index', 'CacheStore', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
+__all__: list[str] = ['Bm25Index', 'CacheStore', 'Lease', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
 class VectorIndex:
     """
     Nearest neighbours among vectors of one width, in memory and in one file.
@@ -182,21 +182,52 @@ class PartialJson:
         """
         The value so far, None before there is one. It grows in place: read it, do not change it.
         """
+class Lease:
+    """
+    An object of a pool for the length of a `with` block; may be entered again after it was left.
+    """
+    @staticmethod
+    def __class_getitem__(*args, **kwargs):
+        """
+        ObjectPool[T] names the objects' type.
+        """
+    def __enter__(self) -> typing.Any:
+        """
+        Takes an object.
+        """
+    def __exit__(self, *error: typing.Any) -> None:
+        """
+        Gives it back.
+        """
 class ObjectPool:
     """
     A bounded pool of objects that are dear to make and easy to wipe.
     
-    `make` makes one when none is free, `reset` wipes one that comes back.
+    At most `capacity` objects made by `make`; `reset` wipes one that comes back. For any thread.
+    What `make` and `reset` raise passes through; an object whose reset raised is let go.
     """
+    @staticmethod
+    def __class_getitem__(*args, **kwargs):
+        """
+        ObjectPool[T] names the objects' type.
+        """
     def __init__(self, make: collections.abc.Callable[[], typing.Any], *, reset: typing.Any = None, capacity: typing.SupportsInt | typing.SupportsIndex = 64) -> None:
         ...
     def acquire(self) -> typing.Any:
         """
         An object nobody else has; NativeLimit when all are out, NativeClosed after close.
         """
+    def borrow(self) -> typing.Any:
+        """
+        An object nobody else has, which is free again as soon as nobody holds it; it is reset when it is handed out again.
+        """
     def close(self) -> None:
         """
         Lets the free objects go; the ones that are out go when they come back.
+        """
+    def lease(self) -> Lease:
+        """
+        An object for the length of a `with` block.
         """
     def release(self, item: typing.Any) -> None:
         """

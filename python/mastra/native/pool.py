@@ -1,63 +1,61 @@
-"""A pool of objects that are dear to make and easy to wipe."""
+"""A pool for objects that are dear to make and easy to wipe: buffers, parsers, scratch space.
+
+>>> pool = ObjectPool(bytearray, reset=bytearray.clear, capacity=8)
+>>> with pool.lease() as buffer:
+...     buffer += b"scratch"
+>>> buffer = pool.borrow()  # the same one, wiped; free again as soon as nobody holds it
+>>> bytes(buffer)
+b''
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mastra._core import ObjectPool as CorePool
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
+    class Lease(Generic[T]):
+        """An object of a pool for the length of a `with` block; may be entered again after it was left."""
 
-class ObjectPool(CorePool, Generic[T]):
-    """At most `capacity` objects made by `make`; `reset` wipes one that comes back.
+        def __enter__(self) -> T: ...
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+        ) -> None: ...
 
-    `acquire()` hands out an object that nobody else has and `release(item)` takes it back, from any thread.
-    Raises: NativeLimit when all are out, NativeClosed after `close()`, NativeInvalidArgument for the release of a
-    foreign object or of one that is not out. What `make` and `reset` raise passes through; an object whose reset
-    raised is let go.
+    class ObjectPool(Generic[T]):
+        """At most `capacity` objects made by `make`; `reset` wipes one that comes back. For any thread.
 
-    >>> pool = ObjectPool(bytearray, reset=bytearray.clear, capacity=8)
-    >>> with pool.lease() as buffer:
-    ...     buffer += b"scratch"
-    """
-
-    if TYPE_CHECKING:
+        Raises: NativeLimit when all are out, NativeClosed after `close()`. What `make` and `reset` raise passes
+        through; an object whose reset raised is let go.
+        """
 
         def __init__(
             self, make: Callable[[], T], *, reset: Callable[[T], Any] | None = None, capacity: int = 64
         ) -> None: ...
 
-        def acquire(self) -> T:  # pyright: ignore[reportReturnType]  # mypy reads it right
-            """An object that nobody else has."""
+        def acquire(self) -> T:
+            """An object that nobody else has; give it back with `release`."""
 
-        def release(self, item: T, /) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # mypy reads it right
-            """Resets the object and makes it free."""
+        def release(self, item: T, /) -> None:
+            """Resets the object and makes it free; NativeInvalidArgument for one that is foreign or not out."""
 
-    def lease(self) -> Lease[T]:
-        """An object for the length of a `with` block."""
-        return Lease(self)
+        def borrow(self) -> T:
+            """An object that nobody else has, free again as soon as nobody holds it: there is nothing to give back."""
 
+        def lease(self) -> Lease[T]:
+            """An object for the length of a `with` block."""
 
-class Lease(Generic[T]):
-    """Holds one object of a pool inside a `with` block; may be entered again after it was left."""
+        def close(self) -> None:
+            """Lets the free objects go; the ones that are out go when they come back."""
 
-    __slots__ = ("item", "pool")
+        def stats(self) -> dict[str, int]:
+            """How often an object was found and made, how many are out and were at most, and the capacity."""
 
-    def __init__(self, pool: ObjectPool[T]) -> None:
-        self.pool = pool
+else:
+    from mastra._core import Lease, ObjectPool
 
-    def __enter__(self) -> T:
-        self.item = self.pool.acquire()
-        return self.item
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        item = self.item
-        del self.item
-        self.pool.release(item)
+__all__ = ["Lease", "ObjectPool"]
