@@ -1,6 +1,6 @@
-"""BM25 questions a second over 20,000 documents: ours, bm25s, rank-bm25, on the same words.
+"""BM25 over 20,000 documents beside bm25s and rank-bm25; picking by MMR and fusing rankings beside LangChain's.
 
-Run: pytest bench/bench_text.py --benchmark-only  (pip install bm25s rank-bm25 for the peers)
+Run: pytest bench/bench_text.py --benchmark-only  (pip install bm25s rank-bm25 langchain-classic for the peers)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from mastra.native.text import Bm25Index
+from mastra.native.text import Bm25Index, fuse_ranks, mmr
 
 RNG = random.Random(3)
 WORDS = [f"w{number}" for number in range(20_000)]
@@ -41,3 +41,52 @@ def test_questions(benchmark, make):
     run = make()
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)
     benchmark.extra_info["microseconds_per_question"] = round(benchmark.stats.stats.min / len(QUESTIONS) * 1e6, 1)
+
+
+# Two hundred candidates of 384 numbers, twenty to pick; four rankings of fifty.
+def vectors():
+    np = pytest.importorskip("numpy")
+    chance = np.random.default_rng(5)
+    return chance.normal(size=384).astype("f4"), chance.normal(size=(200, 384)).astype("f4")
+
+
+def ours_mmr():
+    question, rows = vectors()
+    return lambda: mmr(question, rows, 20)
+
+
+def langchain_mmr():
+    peer = pytest.importorskip("langchain_core.vectorstores.utils").maximal_marginal_relevance
+    question, rows = vectors()
+    return lambda: peer(question, list(rows), lambda_mult=0.5, k=20)
+
+
+@pytest.mark.parametrize("make", [ours_mmr, langchain_mmr], ids=lambda make: make.__name__)
+def test_mmr(benchmark, make):
+    run = make()
+    assert list(run()) == list(ours_mmr()())
+    benchmark.pedantic(run, rounds=50, warmup_rounds=2)
+    benchmark.extra_info["microseconds"] = round(benchmark.stats.stats.min * 1e6, 1)
+
+
+RANKINGS = [RNG.sample(WORDS, 50) for _ in range(4)]
+
+
+def ours_fusion():
+    return lambda: [name for name, _ in fuse_ranks(RANKINGS)]
+
+
+def langchain_fusion():
+    ensemble = pytest.importorskip("langchain_classic.retrievers.ensemble").EnsembleRetriever
+    document = pytest.importorskip("langchain_core.documents").Document
+    peer = ensemble(retrievers=[], weights=[1.0] * 4, c=60)
+    rankings = [[document(page_content=word) for word in ranking] for ranking in RANKINGS]
+    return lambda: [found.page_content for found in peer.weighted_reciprocal_rank(rankings)]
+
+
+@pytest.mark.parametrize("make", [ours_fusion, langchain_fusion], ids=lambda make: make.__name__)
+def test_fusion(benchmark, make):
+    run = make()
+    assert run() == ours_fusion()()
+    benchmark.pedantic(run, rounds=50, warmup_rounds=2)
+    benchmark.extra_info["microseconds"] = round(benchmark.stats.stats.min * 1e6, 1)

@@ -107,9 +107,14 @@ std::size_t tokens(const py::str& text, const std::string& encoding) {
   }
   Py_ssize_t size = 0;
   const char* bytes = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+  py::object replaced;
   if (bytes == nullptr) {
+    // Half a character, as a cut JSON escape leaves it, is a mark.
     PyErr_Clear();
-    throw Error(ErrorCode::kInvalidEncoding, "the text holds a lone surrogate");
+    replaced = py::reinterpret_steal<py::object>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "replace"));
+    if (!replaced) throw py::error_already_set();
+    bytes = PyBytes_AS_STRING(replaced.ptr());
+    size = PyBytes_GET_SIZE(replaced.ptr());
   }
   return estimate_tokens({bytes, static_cast<std::size_t>(size)}, first ? TokenEncoding::kCl100k : TokenEncoding::kO200k);
 }

@@ -111,28 +111,8 @@ std::string_view between(const char* from, const char* end) noexcept {
 
 }  // namespace
 
-template <typename Work>
-void JsonStream::guarded(Work work) {
-  if (failure_) throw *failure_;
-  if (closed_) throw Error(ErrorCode::kClosed, "this JSON text was closed");
-  if (busy_) throw Error(ErrorCode::kInvalidArgument, "a JSON parser takes one call at a time");
-  busy_ = true;
-  try {
-    work();
-  } catch (const Error& error) {
-    failure_ = error;
-    busy_ = false;
-    throw;
-  } catch (...) {
-    failure_ = Error(ErrorCode::kInternal, "the receiver of an earlier value failed");
-    busy_ = false;
-    throw;
-  }
-  busy_ = false;
-}
-
 void JsonStream::feed(std::string_view chunk, JsonHandler& handler) {
-  guarded([&] {
+  call_.run([&] {
     if (chunk.size() > limits_.bytes || before_ > limits_.bytes - chunk.size()) {
       throw Error(ErrorCode::kLimit, "the JSON text is larger than " + std::to_string(limits_.bytes) + " bytes");
     }
@@ -140,17 +120,19 @@ void JsonStream::feed(std::string_view chunk, JsonHandler& handler) {
     parse(chunk.data(), chunk.data() + chunk.size(), handler);
     before_ += chunk.size();
     show_unfinished(handler);
+    if (state_ == State::kDone) scratch_.release();
   });
 }
 
 void JsonStream::finish(JsonHandler& handler) {
-  guarded([&] {
+  call_.run([&] {
     static constexpr char kEnd[] = "";
     begin_ = kEnd;
-    if (state_ == State::kInNumber && stack_.empty()) end_number(scratch_, handler);
+    if (state_ == State::kInNumber && stack_.empty()) end_number(scratch_.view(), handler);
     if (state_ != State::kDone) fail(kEnd, "the text ends before the value does");
+    scratch_.release();
   });
-  closed_ = true;
+  call_.close();
 }
 
 void JsonStream::parse(const char* at, const char* end, JsonHandler& handler) {
@@ -268,8 +250,8 @@ const char* JsonStream::string(const char* at, const char* end, JsonHandler& han
     if (stop == end) return end;
     if (*stop == '"') {
       bool whole_ascii = scratch_ascii_;
-      if (!whole_ascii) check_encoding(scratch_, stop, whole_ascii);
-      end_string(scratch_, whole_ascii, handler);
+      if (!whole_ascii) check_encoding(scratch_.view(), stop, whole_ascii);
+      end_string(scratch_.view(), whole_ascii, handler);
       return stop + 1;
     }
     if (*stop != '\\') fail(stop, "a control character in a string must be escaped");
@@ -290,7 +272,7 @@ const char* JsonStream::escape(const char* at) {
     const char plain_byte = simple_escape(*at);
     if (plain_byte == 0) fail(at, "an unknown escape in a string");
     if (high_ != 0) drop_lone_surrogate();
-    scratch_ += plain_byte;
+    scratch_.append(plain_byte);
     escape_ = Escape::kNone;
     return at + 1;
   }
@@ -313,7 +295,7 @@ const char* JsonStream::escape(const char* at) {
     if (low) code = 0xFFFD;
   }
   char bytes[4];
-  scratch_.append(bytes, encode_utf8(code, bytes));
+  scratch_.append({bytes, encode_utf8(code, bytes)});
   if (code >= 0x80) scratch_ascii_ = false;
   return at + 1;
 }
@@ -341,14 +323,14 @@ const char* JsonStream::number(const char* at, const char* end, JsonHandler& han
     throw Error(ErrorCode::kLimit, "a number is longer than " + std::to_string(kMostNumberBytes) + " bytes");
   }
   if (stop == end) {
-    scratch_.append(at, stop);
+    scratch_.append(between(at, stop));
     return end;
   }
   if (scratch_.empty()) {
     end_number(between(at, stop), handler);
   } else {
-    scratch_.append(at, stop);
-    end_number(scratch_, handler);
+    scratch_.append(between(at, stop));
+    end_number(scratch_.view(), handler);
   }
   return stop;
 }
@@ -377,19 +359,19 @@ const char* JsonStream::literal(const char* at, const char* end) {
 // At the end of a chunk: the part of a string or number that has come is handed on.
 void JsonStream::show_unfinished(JsonHandler& handler) {
   if (state_ == State::kInString) {
-    const std::size_t tail = scratch_ascii_ ? 0 : incomplete_utf8_tail(scratch_);
-    const std::string_view piece = std::string_view(scratch_).substr(0, scratch_.size() - tail);
+    const std::size_t tail = scratch_ascii_ ? 0 : incomplete_utf8_tail(scratch_.view());
+    const std::string_view piece = scratch_.view().substr(0, scratch_.size() - tail);
     bool ascii = scratch_ascii_;
     if (!ascii) check_encoding(piece, begin_, ascii);
     if (!piece.empty() || !string_shown_) handler.on_string(piece, ascii, !string_shown_, false);
     string_shown_ = true;
-    scratch_.erase(0, piece.size());
+    scratch_.remove_prefix(piece.size());
     scratch_ascii_ = tail == 0;
   } else if (state_ == State::kInNumber) {
-    const Number scanned = scan_number(scratch_);
+    const Number scanned = scan_number(scratch_.view());
     if (scanned.read != scratch_.size()) fail(begin_, "not a number");
     if (scanned.valid > 0) {
-      handler.on_number(std::string_view(scratch_).substr(0, scanned.valid), scanned.integer, !number_shown_, false);
+      handler.on_number(scratch_.view().substr(0, scanned.valid), scanned.integer, !number_shown_, false);
       number_shown_ = true;
     }
   }

@@ -16,28 +16,8 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 }  // namespace
 
-template <typename Work>
-void RecordParser::guarded(Work work) {
-  if (failure_) throw *failure_;
-  if (closed_) throw Error(ErrorCode::kClosed, "this record stream was closed");
-  if (busy_) throw Error(ErrorCode::kInvalidArgument, "a record parser takes one call at a time");
-  busy_ = true;
-  try {
-    work();
-  } catch (const Error& error) {
-    failure_ = error;
-    busy_ = false;
-    throw;
-  } catch (...) {
-    failure_ = Error(ErrorCode::kInternal, "the receiver of an earlier record failed");
-    busy_ = false;
-    throw;
-  }
-  busy_ = false;
-}
-
 void RecordParser::feed(std::string_view chunk, RecordSink& sink) {
-  guarded([&] {
+  state_.run([&] {
     while (!chunk.empty()) {
       const std::size_t stop = chunk.find(delimiter_);
       const std::string_view piece = chunk.substr(0, stop);
@@ -53,21 +33,22 @@ void RecordParser::feed(std::string_view chunk, RecordSink& sink) {
         record(piece, sink);
       } else {
         carry_.append(piece);
-        record(carry_, sink);
+        record(carry_.view(), sink);
         carry_.clear();
       }
       chunk.remove_prefix(stop + 1);
     }
+    if (carry_.empty()) carry_.release();
   });
 }
 
 void RecordParser::close(RecordSink& sink) {
-  if (closed_ && !failure_) return;
-  guarded([&] {
-    record(carry_, sink);
-    carry_.clear();
+  if (state_.closed()) return;
+  state_.run([&] {
+    record(carry_.view(), sink);
+    carry_.release();
   });
-  closed_ = true;
+  state_.close();
 }
 
 void RecordParser::record(std::string_view text, RecordSink& sink) {

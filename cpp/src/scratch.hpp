@@ -109,27 +109,13 @@ struct Scratch {
 // work on scratch of their own.
 class ScratchPool {
  public:
-  class Lease {
+  class Lease : public PoolLease<Scratch> {
    public:
-    explicit Lease(ScratchPool& pool) : pool_(pool.pool_), place_(pool_.try_acquire()) {
-      if (place_ == nullptr) own_ = std::make_unique<Scratch>();
-    }
-    ~Lease() {
-      if (place_ != nullptr) pool_.release(place_);
-    }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    Scratch& operator*() const noexcept { return place_ != nullptr ? **place_ : *own_; }
-
-   private:
-    using Place = std::unique_ptr<Scratch>;
-    ObjectPool<Place>& pool_;
-    Place* place_;
-    Place own_;
+    explicit Lease(ScratchPool& pool) : PoolLease(pool.pool_) {}
   };
 
  private:
-  ObjectPool<std::unique_ptr<Scratch>> pool_{64, [] { return std::make_unique<Scratch>(); }};
+  ObjectPool<Scratch> pool_{64, [] { return Scratch(); }};
 };
 
 }  // namespace mastra

@@ -33,28 +33,12 @@ std::optional<std::int64_t> digits(std::string_view text) noexcept {
 }  // namespace
 
 void SseParser::feed(std::string_view chunk, SseSink& sink) {
-  if (failure_) throw *failure_;
-  if (closed_) throw Error(ErrorCode::kClosed, "this event stream was closed");
-  if (busy_) throw Error(ErrorCode::kInvalidArgument, "an event-stream parser takes one call at a time");
-  busy_ = true;
-  try {
+  state_.run([&] {
     parse(chunk, sink);
     keep_data();
-  } catch (const Error& error) {
-    failure_ = error;
-    busy_ = false;
-    throw;
-  } catch (...) {
-    failure_ = Error(ErrorCode::kInternal, "the receiver of an earlier event failed");
-    busy_ = false;
-    throw;
-  }
-  busy_ = false;
-}
-
-void SseParser::close() {
-  if (failure_) throw *failure_;
-  closed_ = true;
+    if (carry_.empty()) carry_.release();
+    if (data_lines_ == 0) data_.release();
+  });
 }
 
 void SseParser::parse(std::string_view chunk, SseSink& sink) {
@@ -71,8 +55,8 @@ void SseParser::parse(std::string_view chunk, SseSink& sink) {
     const char* stop = find(at, lf, '\r');
     if (stop == end) break;
     const bool in_chunk = carry_.empty();
-    if (!in_chunk) carry_.append(at, stop);
-    const std::string_view text = in_chunk ? between(at, stop) : std::string_view(carry_);
+    if (!in_chunk) carry_.append(between(at, stop));
+    const std::string_view text = in_chunk ? between(at, stop) : carry_.view();
     at = stop + 1;
     if (*stop == '\r') {
       if (at == end) {
@@ -89,7 +73,7 @@ void SseParser::parse(std::string_view chunk, SseSink& sink) {
       throw Error(ErrorCode::kLimit, "line " + std::to_string(line_number_ + 1) + " of the event stream is longer than " +
                                          std::to_string(limits_.line) + " bytes");
     }
-    carry_.append(at, end);
+    carry_.append(between(at, end));
   }
 }
 
@@ -130,8 +114,8 @@ void SseParser::field(std::string_view name, std::string_view value, bool in_chu
       data_ascii_ = ascii;
     } else {
       keep_data();
-      data_ += '\n';
-      data_ += value;
+      data_.append('\n');
+      data_.append(value);
       data_ascii_ = data_ascii_ && ascii;
     }
     ++data_lines_;
@@ -158,7 +142,7 @@ void SseParser::dispatch(SseSink& sink) {
   if (data_lines_ > 0) {
     SseEvent event;
     event.event = event_.empty() ? std::string_view("message") : std::string_view(event_);
-    event.data = data_in_chunk_.data() != nullptr ? data_in_chunk_ : std::string_view(data_);
+    event.data = data_in_chunk_.data() != nullptr ? data_in_chunk_ : data_.view();
     event.id = id_;
     event.retry = retry_;
     event.ascii = data_ascii_;

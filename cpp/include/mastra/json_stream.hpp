@@ -7,7 +7,7 @@
 // keys reach the handler in order (the Python face keeps the last); numbers are handed on as text and
 // longer than kMostNumberBytes are refused; NaN, infinities, comments, trailing commas and a byte-order
 // mark are errors.
-// Ownership: the parser owns unfinished tokens; views are valid during the handler's call only.
+// Ownership: the parser owns unfinished tokens, in a pooled buffer until the value is complete; views are valid during the handler's call only.
 // Thread safety: one parser belongs to one text; no two calls at a time.
 // Errors: kInvalidArgument (not JSON), kInvalidEncoding (not UTF-8), kLimit (depth, size, number). What
 // came before has reached the handler; each later call throws the same error.
@@ -15,12 +15,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "mastra/error.hpp"
+#include "mastra/buffer.hpp"
+#include "mastra/parser_state.hpp"
 
 namespace mastra {
 
@@ -85,8 +84,6 @@ class JsonStream {
   void drop_lone_surrogate();
   [[noreturn]] void fail(const char* at, const char* expected) const;
   void check_encoding(std::string_view text, const char* at, bool& ascii) const;
-  template <typename Work>
-  void guarded(Work work);
 
   JsonLimits limits_;
   State state_ = State::kValue;
@@ -100,12 +97,10 @@ class JsonStream {
   JsonLiteral literal_ = JsonLiteral::kNull;
   std::uint8_t literal_at_ = 0;
   std::vector<bool> stack_;      // true: object
-  std::string scratch_;          // the unfinished key, number, or string piece
+  Buffer scratch_;               // the unfinished key, number, or string piece
   const char* begin_ = nullptr;  // of the chunk, for positions
   std::uint64_t before_ = 0;     // bytes of earlier chunks
-  bool busy_ = false;
-  bool closed_ = false;
-  std::optional<Error> failure_;
+  ParserState call_{"this JSON text"};
 };
 
 }  // namespace mastra

@@ -1,6 +1,9 @@
 // Maximal marginal relevance: picks results that are near the question and unlike each other.
 //
+// Purpose: the answers of a search say the same thing several times; a prompt wants each thing once.
+// Ownership: the caller's vectors are read during the call only.
 // Thread safety: a pure function. Time: k * n products of vectors; memory: n numbers.
+// REQUIRES: `question` has `size` numbers and `vectors` has `count` rows of them.
 #pragma once
 
 #include <cstddef>

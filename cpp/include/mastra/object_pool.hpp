@@ -106,6 +106,9 @@ class ObjectPool {
     }
   }
 
+  // An object that is not the pool's.
+  [[nodiscard]] T make() const { return make_(); }
+
   [[nodiscard]] PoolStats stats() const noexcept {
     PoolStats out;
     out.capacity = capacity_;
@@ -231,12 +234,18 @@ class ObjectPool {
   Hot hot_[kHotPlaces];
 };
 
-// Gives a pooled object back at the end of a scope.
+// An object of the pool, given back at the end of a scope; one of its own when every object is out.
 template <typename T>
 class PoolLease {
  public:
-  explicit PoolLease(ObjectPool<T>& pool) : pool_(pool), object_(pool.acquire()) {}
-  ~PoolLease() { pool_.release(object_); }
+  explicit PoolLease(ObjectPool<T>& pool) : pool_(pool), object_(pool.try_acquire()) {
+    if (object_ != nullptr) return;
+    own_ = std::make_unique<T>(pool.make());
+    object_ = own_.get();
+  }
+  ~PoolLease() {
+    if (own_ == nullptr) pool_.release(object_);
+  }
   PoolLease(const PoolLease&) = delete;
   PoolLease& operator=(const PoolLease&) = delete;
   T& operator*() const noexcept { return *object_; }
@@ -245,6 +254,7 @@ class PoolLease {
  private:
   ObjectPool<T>& pool_;
   T* object_;
+  std::unique_ptr<T> own_;
 };
 
 }  // namespace mastra

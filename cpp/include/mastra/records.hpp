@@ -3,7 +3,7 @@
 // Purpose: cuts a byte stream into records at one delimiter byte, independent of how the bytes are cut
 // into chunks. White space of JSON around a record is removed and empty records are skipped, so the
 // same parser reads RFC 7464 sequences, whose records end with LF.
-// Ownership: the parser owns the unfinished record; views are valid during the call of the sink only.
+// Ownership: the parser owns the unfinished record, in a pooled buffer that it holds only while there is one; views are valid during the call of the sink only.
 // Thread safety: one parser belongs to one stream; no two calls at a time.
 // Errors: a record that is not UTF-8 (kInvalidEncoding) or over the limit (kLimit) ends the stream.
 // Records before it have reached the sink by then; each later call throws the same error.
@@ -11,11 +11,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 
-#include "mastra/error.hpp"
+#include "mastra/buffer.hpp"
+#include "mastra/parser_state.hpp"
 
 namespace mastra {
 
@@ -41,17 +40,13 @@ class RecordParser {
   [[nodiscard]] bool incomplete() const noexcept { return !carry_.empty(); }
 
  private:
-  template <typename Work>
-  void guarded(Work work);
   void record(std::string_view text, RecordSink& sink);
 
   char delimiter_;
   std::size_t max_record_;
-  std::string carry_;
+  Buffer carry_;
   std::uint64_t number_ = 0;
-  bool busy_ = false;
-  bool closed_ = false;
-  std::optional<Error> failure_;
+  ParserState state_{"this record stream"};
 };
 
 }  // namespace mastra

@@ -2,7 +2,7 @@
 //
 // Purpose: the WHATWG event-stream format (LF, CR and CRLF lines, byte-order mark, comments, multi-line
 // data, event, id, retry), independent of how the bytes are cut into chunks.
-// Ownership: the parser owns the unfinished line and event. The views of an SseEvent point into the
+// Ownership: the parser owns the unfinished line and event, in pooled buffers that it holds only while there is one. The views of an SseEvent point into the
 // chunk or the parser and are valid during the call of the sink only.
 // Thread safety: one parser belongs to one stream; no two calls at a time.
 // Errors: a line that is not UTF-8 (kInvalidEncoding) and a line or event over its limit (kLimit) end the
@@ -15,7 +15,8 @@
 #include <string>
 #include <string_view>
 
-#include "mastra/error.hpp"
+#include "mastra/buffer.hpp"
+#include "mastra/parser_state.hpp"
 
 namespace mastra {
 
@@ -48,7 +49,7 @@ class SseParser {
   void feed(std::string_view chunk, SseSink& sink);
 
   // The end of the stream. An event without its closing empty line is dropped, as the format demands.
-  void close();
+  void close() { state_.close(); }
 
   // Something came after the last event that was handed out: the stream was cut.
   [[nodiscard]] bool incomplete() const noexcept { return !carry_.empty() || data_lines_ > 0; }
@@ -63,8 +64,8 @@ class SseParser {
   void keep_data();
 
   SseLimits limits_;
-  std::string carry_;            // the unfinished line
-  std::string data_;             // the data, unless data_in_chunk_ has it
+  Buffer carry_;                 // the unfinished line
+  Buffer data_;                  // the data, unless data_in_chunk_ has it
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
   bool data_ascii_ = true;
@@ -74,9 +75,7 @@ class SseParser {
   std::optional<std::int64_t> last_retry_;
   std::uint64_t line_number_ = 0;
   bool skip_lf_ = false;
-  bool busy_ = false;
-  bool closed_ = false;
-  std::optional<Error> failure_;
+  ParserState state_{"this event stream"};
 };
 
 }  // namespace mastra

@@ -4,6 +4,7 @@
 // forms (full width) and the accents of Latin and Greek are folded away.
 // Scripts without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) give overlapping pairs
 // of characters, a single one where it stands alone.
+// Ownership: a word that is handed to the sink is valid during the call only.
 // Thread safety: pure functions. Linear in the text.
 #pragma once
 

@@ -1,18 +1,17 @@
-"""How many tokens a message costs, roughly and at once: four characters of English are one, other scripts cost more."""
+"""How many tokens a stored message costs, roughly and at once."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from mastra.native.tokens import estimate_tokens
+
 PER_MESSAGE = 4
 
 
-def estimate_tokens(row: dict[str, Any]) -> int:
+def row_tokens(row: dict[str, Any]) -> int:
     """The tokens of a stored message; tool calls and results count as their JSON."""
-    total = PER_MESSAGE
-    for part in row["content"].get("parts", ()):
-        total += estimate_text(_text_of(part))
-    return total
+    return PER_MESSAGE + sum(estimate_tokens(_text_of(part)) for part in row["content"].get("parts", ()))
 
 
 def _text_of(part: dict[str, Any]) -> str:
@@ -23,16 +22,3 @@ def _text_of(part: dict[str, Any]) -> str:
 
         return dumps(part.get("toolInvocation"))
     return str(part.get("type", ""))
-
-
-def estimate_text(text: str) -> int:
-    """Tokens of a text.
-
-    >>> estimate_text("four letters each")
-    5
-    """
-    if text.isascii():
-        return (len(text) + 3) // 4
-    # Letters beyond ASCII take about one token each in other scripts, half of one in accented Latin.
-    wide = sum(1 for char in text if ord(char) > 0x2FF)
-    return wide + (len(text) - wide + 2) // 3

@@ -536,15 +536,15 @@ def _remembered(rows: list[Row]) -> str:
 
 def _within(rows: list[Row], max_tokens: int, pinned: frozenset[str]) -> list[Row]:
     """The pinned rows, and the newest that fit the budget beside them; at least the last one."""
-    from mastra.memory.budget import estimate_tokens  # noqa: PLC0415 - only a budget needs it
+    from mastra.memory.budget import row_tokens  # noqa: PLC0415 - only a budget needs it
 
     kept: set[str] = set(pinned)
-    left = max_tokens - sum(estimate_tokens(row) for row in rows if row["id"] in pinned)
+    left = max_tokens - sum(row_tokens(row) for row in rows if row["id"] in pinned)
     newest = True
     for row in reversed(rows):
         if row["id"] in pinned:
             continue
-        left -= estimate_tokens(row)
+        left -= row_tokens(row)
         if left < 0 and not newest:
             break
         newest = False

@@ -12,10 +12,11 @@ from typing import Any
 
 from mastra.errors import Conflict, MastraError
 from mastra.memory.asking import ask, shown
-from mastra.memory.budget import estimate_text, estimate_tokens
+from mastra.memory.budget import row_tokens
 from mastra.memory.observation_options import ObservationalMemory
 from mastra.memory.tables import MESSAGES, cleaned
 from mastra.memory.threads import ThreadRepo
+from mastra.native.tokens import estimate_tokens
 from mastra.runtime.clock import Clock
 from mastra.types.ids import new_id
 from mastra.types.records import Expect, Filter, Operation, Order, Put, Table
@@ -89,7 +90,7 @@ class Observer:
             if said is None or self._clock.now() - said >= options.activate_after_idle:
                 record = await self._activated(key, record)
         if options.block_tokens is not None:
-            waiting = sum(map(estimate_tokens, await self._unobserved(key, thread_id, resource_id, record)))
+            waiting = sum(map(row_tokens, await self._unobserved(key, thread_id, resource_id, record)))
             if waiting >= options.block_tokens:
                 await self._run(key, thread_id, resource_id)
                 record = await self.read(thread_id, resource_id)
@@ -143,12 +144,12 @@ class Observer:
         if options.piece_tokens is not None and rows:
             pieces = [] if record is None else record.get("buffered", [])
             fresh = [row for row in rows if not pieces or row["order"] > pieces[-1]["lastOrder"]]
-            if sum(map(estimate_tokens, fresh)) >= options.piece_tokens:
+            if sum(map(row_tokens, fresh)) >= options.piece_tokens:
                 piece = await self._noted(record, fresh)
                 base = record or self._first(key, thread_id, resource_id)
                 record = await self._save(key, record, {**base, "buffered": [*pieces, piece]}, history=False)
         limit = options.message_limit(0 if record is None else record["observationTokenCount"])
-        waiting = sum(map(estimate_tokens, rows))
+        waiting = sum(map(row_tokens, rows))
         if not rows or waiting < limit:
             return False
         pieces = [] if record is None else record.get("buffered", [])
@@ -189,7 +190,7 @@ class Observer:
             "extracted": extracted,
             "lastOrder": rows[-1]["order"],
             "lastAt": rows[-1]["createdAt"],
-            "tokens": sum(map(estimate_tokens, rows)),
+            "tokens": sum(map(row_tokens, rows)),
         }
 
     async def _activate(self, key: str, record: Row, count: int) -> Row:
@@ -211,7 +212,7 @@ class Observer:
             "lastObservedAt": pieces[-1]["lastAt"],
             "lastOrder": pieces[-1]["lastOrder"],
             "totalTokensObserved": base["totalTokensObserved"] + sum(piece["tokens"] for piece in pieces),
-            "observationTokenCount": estimate_text(active),
+            "observationTokenCount": estimate_tokens(active),
             "pendingMessageTokens": 0,
         }
         return await self._save(key, old, changed)
@@ -222,14 +223,14 @@ class Observer:
             return
         notes = f"<notes>\n{record['activeObservations']}\n</notes>"
         shorter = cleaned((await ask(self._options.model, REFLECT, notes)).strip())
-        if not shorter or estimate_text(shorter) >= record["observationTokenCount"]:
+        if not shorter or estimate_tokens(shorter) >= record["observationTokenCount"]:
             log.warning("a reflection of %s was not shorter and was dropped", key)
             return
         changed = {
             **record,
             "activeObservations": shorter,
             "originType": "reflection",
-            "observationTokenCount": estimate_text(shorter),
+            "observationTokenCount": estimate_tokens(shorter),
         }
         await self._save(key, record, changed)
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mastra.errors import BadDefinition
+from mastra.native.tokens import estimate_tokens
 from mastra.ports.embedder import Embedder, Embeddings
 from mastra.ports.reranker import Ranked, Reranker
 from mastra.providers.embedders import check_texts
@@ -73,7 +74,7 @@ class LexicalEmbedder(Embedder):
         """The vectors of `texts`."""
         del purpose
         check_texts(texts)
-        return Embeddings([self.vector(text) for text in texts], sum(len(text) // 4 + 1 for text in texts))
+        return Embeddings([self.vector(text) for text in texts], sum(map(estimate_tokens, texts)))
 
     def vector(self, text: str) -> list[float]:
         """The vector of one text."""
@@ -117,7 +118,6 @@ class LexicalReranker(Reranker):
 
     provider = "lexical"
     local = True
-    _K, _B = 1.2, 0.75
 
     def __init__(self, model_id: str = "bm25") -> None:
         if model_id != "bm25":
@@ -127,19 +127,17 @@ class LexicalReranker(Reranker):
     async def rerank(self, query: str, documents: Sequence[str], *, top: int | None = None) -> list[Ranked]:
         """The best documents, best first; equal ones in the order in which they were given."""
         check_question(query, documents, top)
-        counted = [Counter(words_of(text)) for text in documents]
-        lengths = [sum(counts.values()) for counts in counted]
-        average = (sum(lengths) / len(lengths) if lengths else 0.0) or 1.0
-        scores = [0.0] * len(documents)
-        for word in set(words_of(query)):
-            holders = sum(word in counts for counts in counted)
-            if not holders:
-                continue
-            rarity = math.log(1 + (len(documents) - holders + 0.5) / (holders + 0.5))
-            for at, counts in enumerate(counted):
-                times = counts[word]
-                share = self._K * (1 - self._B + self._B * lengths[at] / average)
-                scores[at] += rarity * times * (self._K + 1) / (times + share)
-        ranked = [Ranked(at, score) for at, score in enumerate(scores)]
+        from mastra.native.text import Bm25Index  # noqa: PLC0415 - the embedder works without the compiled core
+
+        index = Bm25Index()
+        for at, text in enumerate(documents):
+            index.add(str(at), _unicode(text))
+        scores = dict(index.search(_unicode(query), len(documents)))
+        ranked = [Ranked(at, scores.get(str(at), 0.0)) for at in range(len(documents))]
         ranked.sort(key=lambda item: (-item.score, item.position))
         return ranked[:top]
+
+
+def _unicode(text: str) -> str:
+    # Half a character, as a cut JSON escape leaves it, is no word.
+    return text.encode(errors="replace").decode()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import ModelError
+from mastra.native.tokens import estimate_tokens
 from mastra.ports.model import ChatModel
 from mastra.runtime.breaker import CircuitBreaker
 from mastra.runtime.clock import SYSTEM_CLOCK, Clock
@@ -15,7 +16,7 @@ from mastra.types.model import Finish, ModelDelta, ModelRequest, ResponseStart
 from mastra.types.prompt import AssistantMessage, SystemMessage, TextPart, UserMessage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from typing import TypeVar
 
     Result = TypeVar("Result")
@@ -116,7 +117,7 @@ class ResilientModel(ChatModel):
         throttle = resilience.throttle
         retries = request.settings.max_retries
         attempts = None if retries is None else retries + 1
-        estimate = 0 if throttle is None else estimate_tokens(request)
+        estimate = 0 if throttle is None else request_tokens(request)
         resilience.budget.earn()
         attempt = 0
         last: ModelError | None = None
@@ -176,18 +177,14 @@ def resilient(model: ChatModel, resilience: Resilience | None = None) -> ChatMod
     return ResilientModel(model, resilience)
 
 
-def estimate_tokens(request: ModelRequest) -> int:
-    """About how many tokens a request will cost: a quarter of its characters, and what the answer may take."""
+def request_tokens(request: ModelRequest) -> int:
+    """About how many tokens a request will cost: its texts, and what the answer may take."""
     total = 0
     for message in request.messages:
         if isinstance(message, SystemMessage):
-            total += len(message.text)
+            total += estimate_tokens(message.text)
         elif isinstance(message, UserMessage | AssistantMessage):
-            total += _text_length(message.parts)
+            total += sum(estimate_tokens(part.text) for part in message.parts if isinstance(part, TextPart))
         else:
-            total += sum(len(str(part.output)) for part in message.parts)
-    return total // 4 + (request.settings.max_output_tokens or 0)
-
-
-def _text_length(parts: Sequence[Any]) -> int:
-    return sum(len(part.text) for part in parts if isinstance(part, TextPart))
+            total += sum(estimate_tokens(str(part.output)) for part in message.parts)
+    return total + (request.settings.max_output_tokens or 0)

@@ -138,6 +138,11 @@ def test_the_last_of_duplicate_keys_wins(face):
     assert face("json").parse('{"a": 1, "b": [1], "a": {"c": 2}}') == {"a": {"c": 2}, "b": [1]}
 
 
+def test_the_earlier_of_duplicate_keys_shows_until_the_later_has_a_value(face):
+    make = face("json").PartialJson
+    assert shown(make, '{"a": 1', ', "a"', ": [", "2]}") == [{"a": 1}, {"a": 1}, {"a": []}, {"a": [2]}]
+
+
 def test_large_numbers_are_exact_or_refused(face):
     parse_json = face("json").parse
     assert parse_json(str(2**64 + 1)) == 2**64 + 1

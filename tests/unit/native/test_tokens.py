@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastra.errors import NativeInvalidArgument, NativeInvalidEncoding
+from mastra.errors import NativeInvalidArgument
 from mastra.native import tokens
 from mastra.native.tokens import count_tokens, estimate_tokens
 
@@ -68,8 +68,11 @@ def test_nothing_is_nothing_and_a_little_is_one(face):
 def test_what_cannot_be_estimated_is_refused(face):
     with pytest.raises(NativeInvalidArgument, match="o200k_base"):
         face("tokens").estimate_tokens("a", "gpt2")
-    with pytest.raises(NativeInvalidEncoding):
-        face("tokens").estimate_tokens("\ud800")
+
+
+def test_half_a_character_is_a_mark(face):
+    estimate = face("tokens").estimate_tokens
+    assert estimate("cut \ud83d") == estimate("cut ?")
 
 
 def test_without_a_file_of_the_encoding_the_estimate_is_the_count(monkeypatch, tmp_path):

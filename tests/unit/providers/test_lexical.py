@@ -16,6 +16,7 @@ from mastra.runtime.models import resolve_embedder, resolve_reranker
 
 TEXTS = ["Oslo is the capital of Norway.", "The cat sleeps on the sofa.", "Paris is the capital of France.",
          "Cats like to sleep.", "東京は日本の首都です。"]  # fmt: skip
+ASKED = ["京都", "日本の首都", "cut \ud83d"]  # the last ends in half a character
 
 
 def dot(a, b) -> float:
@@ -62,5 +63,10 @@ async def test_ranking_by_words():
     assert [item.position for item in ranked[:2]] == [0, 2]
     assert [item.position for item in await LexicalReranker().rerank("zzz", TEXTS)] == [0, 1, 2, 3, 4]
     assert len(await LexicalReranker().rerank("cat", TEXTS, top=1)) == 1
+    assert [item.position for item in await LexicalReranker().rerank("首都", ["京都", "日本の首都", "cut \ud83d"])] == [
+        1,
+        0,
+        2,
+    ]
     with pytest.raises(BadDefinition):
         LexicalReranker("other")

@@ -8,8 +8,9 @@ import pytest
 from tests.unit.runtime.small_requests import ask, text_of
 
 from mastra.errors import AuthFailed, ModelUnavailable, RateLimited, StreamBroken
+from mastra.native.tokens import estimate_tokens
 from mastra.runtime.breaker import CircuitBreaker
-from mastra.runtime.resilience import Resilience, ResilientModel, estimate_tokens, resilient
+from mastra.runtime.resilience import Resilience, ResilientModel, request_tokens, resilient
 from mastra.runtime.retries import RetryPolicy
 from mastra.runtime.throttle import Throttle
 from mastra.testing import Answer, HandClock, ScriptedModel
@@ -146,12 +147,13 @@ async def test_it_looks_like_the_model_inside():
 
 def test_the_cost_of_a_request_is_estimated():
     messages = (
-        SystemMessage("x" * 40),
-        UserMessage((TextPart("x" * 40),)),
-        ToolMessage((ToolResultPart("1", "t", "x" * 40),)),
+        SystemMessage("Be kind."),
+        UserMessage((TextPart("Where is the harbour?"),)),
+        ToolMessage((ToolResultPart("1", "t", "At the end of the street."),)),
     )
     request = ModelRequest(messages=messages, settings=ModelSettings(max_output_tokens=10))
-    assert estimate_tokens(request) == 40
+    texts = ("Be kind.", "Where is the harbour?", "At the end of the street.")
+    assert request_tokens(request) == sum(map(estimate_tokens, texts)) + 10
 
 
 async def test_a_try_that_never_got_its_turn_leaves_the_next_one_free():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from mastra.agents.digests import digest
 from mastra.agents.processors.processor import Processor, ProcessorContext
 from mastra.errors import BadDefinition, ModelError, StreamBroken
+from mastra.native.tokens import estimate_tokens
 from mastra.types.message_prompt import to_prompt
 from mastra.types.prompt import (
     AssistantMessage,
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 
     from mastra.agents.run import Run, Step
     from mastra.types.chunks import Chunk
-
-
-def estimate_tokens(text: str) -> int:
-    """A quick guess that errs on the high side: words and marks in Latin scripts, characters in others."""
-    if text.isascii():
-        return len(text) // 4 + 1
-    return sum(1 if ord(char) > 0x2E7F else 0 for char in text) + len(text) // 3 + 1
 
 
 def message_tokens(message: PromptMessage, count: Callable[[str], int] = estimate_tokens) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mastra.errors import NativeInvalidArgument, NativeInvalidEncoding
+from mastra.errors import NativeInvalidArgument
 from mastra.native.fallback.token_weights import HAN_LEVELS, WEIGHTS
 
 # Letter pairs of Latin words come first (26 letters and "another letter", 27 x 27), then these.
@@ -32,10 +32,7 @@ def estimate_tokens(text: str, encoding: str = "o200k_base") -> int:
     weights = WEIGHTS.get(encoding)
     if weights is None:
         raise NativeInvalidArgument(f"there is no token estimate for {encoding!r}; known: {', '.join(WEIGHTS)}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise NativeInvalidEncoding("the text holds a lone surrogate") from None
+    text = text.encode(errors="replace").decode()  # half a character, as a cut JSON escape leaves it, is a mark
     levels = HAN_LEVELS[encoding]
     total = 0
     before = ""
