@@ -4,6 +4,8 @@
 #include <pybind11/typing.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -35,16 +37,15 @@ class PyCache {
     return value ? std::move(*value) : py::reinterpret_borrow<py::object>(missing);
   }
 
-  bool set(const py::str& key, const py::object& value, std::optional<double> ttl_s, std::optional<std::size_t> size, bool only_new) {
+  bool set(PyObject* key, const py::object& value, std::optional<double> ttl_s, std::optional<std::size_t> size, bool only_new) {
+    // A time to live beyond a century is none.
+    const bool expiring = ttl_s && !(*ttl_s >= 3e9);
+    if (expiring && !(*ttl_s > 0)) throw Error(ErrorCode::kInvalidArgument, "ttl_s must be above 0");
+    if (expiring) timed_ = true;
     const std::int64_t at = now();
-    std::int64_t expires = 0;
-    if (ttl_s) {
-      if (!(*ttl_s > 0)) throw Error(ErrorCode::kInvalidArgument, "ttl_s must be above 0");
-      // A time to live beyond a century is none.
-      if (*ttl_s < 3e9) expires = at + std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(*ttl_s * 1e9)), 1);
-    }
+    const std::int64_t expires = expiring ? at + std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(*ttl_s * 1e9)), 1) : 0;
     Objects::Dropped dropped;
-    return cache_.set(text(key.ptr()), value, size ? *size : weight(value.ptr()), expires, at, only_new, dropped);
+    return cache_.set(text(key), value, size ? *size : weight(value.ptr()), expires, at, only_new, dropped);
   }
 
   bool erase(const py::str& key) {
@@ -95,26 +96,25 @@ class PyCache {
     return 0;
   }
 
-  // Nanoseconds. The clock is asked before any lock is taken: it may be Python code.
+  // Nanoseconds. The clock is asked before any lock is taken: it may be Python code. Nobody looks at it where nothing
+  // was ever kept for a limited time.
   [[nodiscard]] std::int64_t now() const {
+    if (!timed_) return 0;
     if (clock_) return static_cast<std::int64_t>((*clock_)().cast<double>() * 1e9);
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
   }
 
   Objects cache_;
   std::optional<Clock> clock_;
+  std::atomic<bool> timed_{false};
 };
 
-// get is a plain CPython method: the call is most of its cost.
-PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  if (count < 1 || count > 2) {
-    PyErr_SetString(PyExc_TypeError, "get takes a key and, if you like, a default");
-    return nullptr;
-  }
+template <typename Work>
+PyObject* called(PyObject* self, Work work) noexcept {
   try {
     auto* cache = static_cast<PyCache*>(reinterpret_cast<py::detail::instance*>(self)->simple_value_holder[0]);
     if (cache == nullptr) throw Error(ErrorCode::kInvalidArgument, "CacheStore.__init__ was not called");
-    return cache->get(arguments[0], count == 2 ? arguments[1] : Py_None).release().ptr();
+    return work(*cache).release().ptr();
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const py::builtin_exception& error) {
@@ -126,6 +126,55 @@ PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   }
   return nullptr;
 }
+
+// get and set are plain CPython methods: the call is most of their cost.
+PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count < 1 || count > 2) {
+    PyErr_SetString(PyExc_TypeError, "get takes a key and, if you like, a default");
+    return nullptr;
+  }
+  return called(self, [&](PyCache& cache) { return cache.get(arguments[0], count == 2 ? arguments[1] : Py_None); });
+}
+
+template <typename Number>
+std::optional<Number> given(PyObject* value) {
+  return value == nullptr ? std::nullopt : py::cast<std::optional<Number>>(py::handle(value));
+}
+
+PyObject* set(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* names) {
+  static constexpr std::array<const char*, 5> kNames = {"key", "value", "ttl_s", "size", "only_new"};
+  std::array<PyObject*, 5> all{};
+  if (count > 2) {
+    PyErr_Format(PyExc_TypeError, "set takes a key and a value, and %s only by name", kNames[2]);
+    return nullptr;
+  }
+  std::copy(arguments, arguments + count, all.begin());
+  const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  for (Py_ssize_t i = 0; i < named; ++i) {
+    PyObject* const name = PyTuple_GET_ITEM(names, i);
+    std::size_t at = 0;
+    while (at < kNames.size() && PyUnicode_CompareWithASCIIString(name, kNames[at]) != 0) ++at;
+    if (at == kNames.size() || all[at] != nullptr) {
+      PyErr_Format(PyExc_TypeError, "set got the argument %R twice, or does not know it", name);
+      return nullptr;
+    }
+    all[at] = arguments[count + i];
+  }
+  if (all[0] == nullptr || all[1] == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "set takes a key and a value");
+    return nullptr;
+  }
+  return called(self, [&](PyCache& cache) -> py::object {
+    const bool only_new = all[4] != nullptr && py::cast<bool>(py::handle(all[4]));
+    return py::bool_(cache.set(all[0], py::reinterpret_borrow<py::object>(all[1]), given<double>(all[2]), given<std::size_t>(all[3]), only_new));
+  });
+}
+
+PyMethodDef kSet = {"set", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set)), METH_FASTCALL | METH_KEYWORDS,
+                    "set(self: mastra._core.CacheStore, key: str, value: typing.Any, *, ttl_s: typing.SupportsFloat | None = None, "
+                    "size: typing.SupportsInt | None = None, only_new: bool = False) -> bool\n\n"
+                    "Keeps the value, for at most `ttl_s` seconds. `size` is its weight in bytes where `max_bytes` counts; bytes\n"
+                    "and str weigh themselves. False when it is larger than the room, or there with `only_new`."};
 
 PyMethodDef kGet = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)), METH_FASTCALL,
                     "get(self: mastra._core.CacheStore, key: str, default: typing.Any = None) -> typing.Any\n\n"
@@ -141,18 +190,16 @@ void bind_cache(py::module_& module) {
   store
       .def(py::init<std::size_t, std::size_t, std::size_t, std::optional<Clock>>(), py::kw_only(),
            py::arg("max_entries") = 10'000, py::arg("max_bytes") = 0, py::arg("shards") = 1, py::arg("clock") = py::none())
-      .def("set", &PyCache::set, py::arg("key"), py::arg("value"), py::kw_only(), py::arg("ttl_s") = py::none(),
-           py::arg("size") = py::none(), py::arg("only_new") = false,
-           "Keeps the value, for at most `ttl_s` seconds. `size` is its weight in bytes where `max_bytes` counts; bytes\n"
-           "and str weigh themselves. False when it is larger than the room, or there with `only_new`.")
       .def("delete", &PyCache::erase, py::arg("key"), "Forgets the value; whether there was one.")
       .def("clear", &PyCache::clear, "Forgets everything.")
       .def("purge", &PyCache::purge, "Forgets what is too old; returns how many. Reading never returns them anyway.")
       .def("stats", &PyCache::stats, "hits, misses, sets, evictions, expirations, entries, bytes.")
       .def("__len__", &PyCache::size);
-  const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(store.ptr()), &kGet));
-  if (!descriptor) throw py::error_already_set();
-  store.attr("get") = descriptor;
+  for (PyMethodDef* method : {&kGet, &kSet}) {
+    const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(store.ptr()), method));
+    if (!descriptor) throw py::error_already_set();
+    store.attr(method->ml_name) = descriptor;
+  }
 }
 
 }  // namespace mastra::bindings

@@ -369,7 +369,7 @@ PyCFunction plain(Function function) noexcept {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-PyMethodDef kGeneric = {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "ObjectPool[T] names the objects' type."};
+PyMethodDef kGeneric = {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "__class_getitem__(item: typing.Any) -> typing.Any\n\nObjectPool[T] names the objects' type."};
 
 PyMethodDef kLeaseMethods[] = {
     {"__enter__", lease_enter, METH_NOARGS, "__enter__(self: mastra._core.Lease) -> typing.Any\n\nTakes an object."},

@@ -187,7 +187,7 @@ class Lease:
     An object of a pool for the length of a `with` block; may be entered again after it was left.
     """
     @staticmethod
-    def __class_getitem__(*args, **kwargs):
+    def __class_getitem__(item: typing.Any) -> typing.Any:
         """
         ObjectPool[T] names the objects' type.
         """
@@ -207,7 +207,7 @@ class ObjectPool:
     What `make` and `reset` raise passes through; an object whose reset raised is let go.
     """
     @staticmethod
-    def __class_getitem__(*args, **kwargs):
+    def __class_getitem__(item: typing.Any) -> typing.Any:
         """
         ObjectPool[T] names the objects' type.
         """
@@ -263,7 +263,7 @@ class CacheStore:
         """
         Forgets what is too old; returns how many. Reading never returns them anyway.
         """
-    def set(self, key: str, value: typing.Any, *, ttl_s: typing.SupportsFloat | typing.SupportsIndex | None = None, size: typing.SupportsInt | typing.SupportsIndex | None = None, only_new: bool = False) -> bool:
+    def set(self, key: str, value: typing.Any, *, ttl_s: typing.SupportsFloat | None = None, size: typing.SupportsInt | None = None, only_new: bool = False) -> bool:
         """
         Keeps the value, for at most `ttl_s` seconds. `size` is its weight in bytes where `max_bytes` counts; bytes
         and str weigh themselves. False when it is larger than the room, or there with `only_new`.
