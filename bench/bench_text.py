@@ -79,7 +79,7 @@ def ours_fusion():
 def langchain_fusion():
     ensemble = pytest.importorskip("langchain_classic.retrievers.ensemble").EnsembleRetriever
     document = pytest.importorskip("langchain_core.documents").Document
-    peer = ensemble(retrievers=[], weights=[1.0] * 4, c=60)
+    peer = ensemble.model_construct(retrievers=[], weights=[1.0] * 4, c=60, id_key=None)  # it would ask for retrievers
     rankings = [[document(page_content=word) for word in ranking] for ranking in RANKINGS]
     return lambda: [found.page_content for found in peer.weighted_reciprocal_rank(rankings)]
 

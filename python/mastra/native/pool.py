@@ -37,22 +37,22 @@ if TYPE_CHECKING:
             self, make: Callable[[], T], *, reset: Callable[[T], Any] | None = None, capacity: int = 64
         ) -> None: ...
 
-        def acquire(self) -> T:
+        def acquire(self) -> T:  # pyright: ignore[reportReturnType]  # a stub
             """An object that nobody else has; give it back with `release`."""
 
         def release(self, item: T, /) -> None:
             """Resets the object and makes it free; NativeInvalidArgument for one that is foreign or not out."""
 
-        def borrow(self) -> T:
+        def borrow(self) -> T:  # pyright: ignore[reportReturnType]  # a stub
             """An object that nobody else has, free again as soon as nobody holds it: there is nothing to give back."""
 
-        def lease(self) -> Lease[T]:
+        def lease(self) -> Lease[T]:  # pyright: ignore[reportReturnType]  # a stub
             """An object for the length of a `with` block."""
 
         def close(self) -> None:
             """Lets the free objects go; the ones that are out go when they come back."""
 
-        def stats(self) -> dict[str, int]:
+        def stats(self) -> dict[str, int]:  # pyright: ignore[reportReturnType]  # a stub
             """How often an object was found and made, how many are out and were at most, and the capacity."""
 
 else:
