@@ -1,10 +1,7 @@
 """A pool for objects that are dear to make and easy to wipe: buffers, parsers, scratch space.
 
 >>> pool = ObjectPool(bytearray, reset=bytearray.clear, capacity=8)
->>> with pool.lease() as buffer:
-...     buffer += b"scratch"
->>> buffer = pool.borrow()  # the same one, wiped; free again as soon as nobody holds it
->>> bytes(buffer)
+>>> bytes(pool.borrow())  # free again as soon as nobody holds it
 b''
 """
 
