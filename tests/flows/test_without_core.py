@@ -114,6 +114,16 @@ with warnings.catch_warnings():
     asyncio.run(main(sys.argv[1]))
 """
 
+RANKING = """
+import asyncio
+from mastra.providers.lexical import LexicalReranker
+
+try:
+    asyncio.run(LexicalReranker().rerank("cats", ["cats", "dogs"]))
+except Exception as error:
+    print(error.code, error.hint)
+"""
+
 COMMAND = """
 sys.argv[0] = "mastra"
 from mastra.cli.main import main
@@ -170,3 +180,8 @@ def test_the_doctor_says_that_the_compiled_core_is_missing(tmp_path: Path) -> No
     found = {one["name"]: one for one in json.loads(done.stdout)}
     assert found["core"]["state"] == "note"
     assert "wheel" in found["core"]["hint"]
+
+
+def test_what_needs_the_compiled_core_says_so(tmp_path: Path) -> None:
+    done = run(RANKING, cwd=tmp_path)
+    assert done.stdout.startswith("native-unsupported Install mastra from a wheel"), done.stderr

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra._core import Bm25Index, mmr, tokenize
-from mastra.errors import NativeInvalidArgument
+from mastra.errors import NativeInvalidArgument, NativeUnsupported
+
+try:
+    from mastra._core import Bm25Index, mmr, tokenize
+except ImportError as error:
+    raise NativeUnsupported(
+        "BM25 and the other numbers about text need the compiled core.",
+        hint="Install mastra from a wheel for this platform, or rerank by a model.",
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
