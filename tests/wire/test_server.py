@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from types import ModuleType
 
 import httpx
 import pytest
@@ -169,6 +170,42 @@ async def test_it_can_be_mounted_in_another_application():
     async with mastra, http(outer) as client:
         assert (await client.get("/ai/api/tools")).status_code == 200
         assert (await client.get("/ai/health")).json() == {"success": True}
+
+
+async def test_it_can_be_mounted_in_fastapi():
+    fastapi = pytest.importorskip("fastapi")
+    mastra = make(storage="memory:")
+    outer = fastapi.FastAPI(lifespan=lambda app: mastra)
+    outer.mount("/ai", create_app(mastra))
+
+    @outer.get("/own")
+    async def own() -> dict[str, str]:
+        return {"own": "route"}
+
+    async with outer.router.lifespan_context(outer), http(outer) as client:
+        assert (await client.get("/ai/api/tools")).status_code == 200
+        assert (await client.get("/own")).json() == {"own": "route"}
+
+
+async def test_it_stands_beside_django():
+    conf, asgi, answers, urls = (
+        pytest.importorskip(f"django.{name}") for name in ("conf", "core.asgi", "http", "urls")
+    )
+
+    async def own(request):
+        return answers.HttpResponse(f"Django at {request.path}")
+
+    routes = ModuleType("routes_of_this_test")
+    routes.urlpatterns = [urls.path("own/", own)]
+    conf.settings.configure(ROOT_URLCONF=routes, ALLOWED_HOSTS=["*"], SECRET_KEY="only-a-test")
+    mastra = make(storage="memory:")
+    outer = Starlette(
+        routes=[Mount("/ai", app=create_app(mastra)), Mount("/", app=asgi.get_asgi_application())],
+        lifespan=lambda app: mastra,
+    )
+    async with outer.router.lifespan_context(outer), http(outer) as client:
+        assert (await client.get("/ai/api/tools")).status_code == 200
+        assert (await client.get("/own/")).text == "Django at /own/"
 
 
 async def test_what_a_tool_raises_stays_on_the_server():
