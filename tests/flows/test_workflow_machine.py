@@ -122,6 +122,9 @@ class Walk(RuleBasedStateMachine):
         # A timer that fires may start what another timer waits for.
         for _ in range(3):
             await self.world.worker.fire_timers()
+            # The worker looks after its runs by itself too, and what it has begun takes a few turns of the loop.
+            for _ in range(20):
+                await asyncio.sleep(0)
             await self.world.services.background.settle()
         await self.world.note_records()
 

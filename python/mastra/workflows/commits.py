@@ -7,6 +7,7 @@ commit is on its way, is written as one batch.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,6 +59,23 @@ async def commit(
             return
 
 
+async def outlast(work: Awaitable[None]) -> None:
+    """Wait for a write that is on its way, cancelled or not; a cancellation is raised when it has ended.
+
+    It is not called back, and only at its end is it known which rows there are.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+        raise
+
+
 class _Write(NamedTuple):
     """What one run writes, and whoever waits for it."""
 
@@ -76,23 +94,40 @@ class Committer:
         # Whether others may write soon; who is alone does not wait for company.
         self._is_crowded = is_crowded
         self._waiting: deque[_Write] = deque()
+        # What is being written, and when that is over.
+        self._group: list[_Write] = []
+        self._ended: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def write(self, run: str, batch: Sequence[Operation], is_written: Callable[[], Awaitable[bool]]) -> None:
-        """`commit`, together with what other runs write at this time. Rows of one run are in no other's batch."""
+        """`commit`, together with what other runs write at this time. Rows of one run are in no other's batch.
+
+        A cancellation is raised at once where the writing has not begun, else at its end: `is_written` tells which.
+        """
         if self._task is None:
             if not self._is_crowded():
-                await commit(self._storage, self._clock, batch, is_written)
+                await outlast(commit(self._storage, self._clock, batch, is_written))
                 return
             self._task = asyncio.get_running_loop().create_task(self._drain(), name="mastra-commits")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Write(run, batch, is_written, done))
-        await done
+        try:
+            await done
+        except asyncio.CancelledError:
+            if self._ended is not None and any(one.done is done for one in self._group):
+                await outlast(self._ended)
+            raise
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                await self._commit(self._take())
+                self._group, self._ended = self._take(), loop.create_future()
+                try:
+                    await self._commit(self._group)
+                finally:
+                    self._ended.set_result(None)
+                    self._group = []
         finally:
             self._task = None
             left, self._waiting = self._waiting, deque()

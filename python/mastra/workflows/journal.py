@@ -12,7 +12,7 @@ from mastra.types.records import Delete, Expect, Operation, Put
 from mastra.types.schema import to_json
 from mastra.types.secrets import redact
 from mastra.workflows import crashpoints
-from mastra.workflows.commits import commit
+from mastra.workflows.commits import commit, outlast
 from mastra.workflows.history import is_source, keep, snapshot_entry, step_entry
 from mastra.workflows.records import FINAL, RunState, StepRecord
 from mastra.workflows.stops import Parked
@@ -316,17 +316,25 @@ class Journal:
             is_written = functools.partial(self._has, self.seq, changed)
             if alone:
                 # What a step writes beside its record may touch the rows of others.
-                await commit(self.storage, self.worker.clock, batch, is_written)
+                await outlast(commit(self.storage, self.worker.clock, batch, is_written))
             else:
                 await self.worker.committer.write(self.key, batch, is_written)
+        except asyncio.CancelledError:
+            # What was written is the run's past, whatever becomes of the run: nothing may be written over it.
+            if await is_written():
+                self._wrote(count, changed)
+            raise
         except Conflict:
             found = await self.storage.get(RUNS, self.key)
             if alone and found is not None and found["token"] == self.token:
                 raise  # a precondition of the step's own effects
             raise self._lost() from None
+        self._wrote(count, changed)
+
+    def _wrote(self, count: int, row: dict[str, Any] | None) -> None:
         self.seq += count
-        if changed is not None:
-            self.row = changed
+        if row is not None:
+            self.row = row
 
     async def _has(self, seq: int, row: dict[str, Any] | None) -> bool:
         """Whether the entry with this number, or this row, was written by this owner."""

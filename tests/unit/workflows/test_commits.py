@@ -213,3 +213,53 @@ async def test_a_batch_that_is_too_long_to_share_goes_alone_and_none_waits_for_e
     short = [write(f"r{n}", Put(NOTES, f"n{n}", {})) for n in range(3)]
     await asyncio.gather(long, *short)
     assert storage.batches == [1_500, 3]
+
+
+class InOrder(MemoryStorage):
+    """Storage that writes in order, and writes on when whoever waits for it is cancelled."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.lock = asyncio.Lock()
+
+    async def write(self, batch):
+        await asyncio.shield(asyncio.ensure_future(self.in_order(batch)))
+
+    async def in_order(self, batch):
+        async with self.lock:
+            if of_table(NOTES)(batch):
+                self.begun.set()
+                await self.gate.wait()
+            await super().write(batch)
+
+
+@pytest.mark.parametrize("beside", [0, 1], ids=["alone", "beside another run"])
+async def test_what_is_being_written_when_its_run_is_cancelled_stands(beside):
+    storage = InOrder()
+    notes = []
+
+    @step
+    def note(value: dict, ctx: StepContext) -> dict:
+        notes.append(1)
+        ctx.write_with_result(Expect(NOTES, "n1", None), Put(NOTES, "n1", {}))
+        return value
+
+    flow = Workflow("held").then(note).sleep(60).commit()
+    other = Workflow("other").sleep(60).commit()
+    async with application(storage, flow):
+        other.bind(flow.services)
+        for _ in range(beside):
+            await (await other.create_run("beside")).start_async({})
+        run = await flow.create_run("r1")
+        await run.start_async({})
+        await storage.begun.wait()
+        cancelled = asyncio.ensure_future(run.cancel())
+        await asyncio.sleep(0.01)
+        storage.gate.set()
+        await cancelled
+        again = await flow.get_run("r1")
+        assert again.state.status == "canceled"
+        assert again.state.records["note"].status == "success"
+        assert notes == [1]
