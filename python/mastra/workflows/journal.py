@@ -312,8 +312,8 @@ class Journal:
             changed = self.new_row(**row)
             changed["seq"] = self.seq + count
             batch.append(self.put_row(changed))
+        is_written = functools.partial(self._has, self.seq, changed)
         try:
-            is_written = functools.partial(self._has, self.seq, changed)
             if alone:
                 # What a step writes beside its record may touch the rows of others.
                 await outlast(commit(self.storage, self.worker.clock, batch, is_written))
