@@ -37,13 +37,15 @@ def evaluate(expression: str) -> float:
     try:
         tree = ast.parse(expression.replace("^", "**"), mode="eval")
         value: float | complex = _value(tree.body, 0)
+        # A whole number may be too long to be a float: that is an overflow too.
+        is_number = not isinstance(value, complex) and math.isfinite(value)
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise InvalidInput("This is not an arithmetic expression.") from error
     except (ArithmeticError, ValueError, TypeError) as error:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"This cannot be computed: {error}.") from error
-    if isinstance(value, complex) or not math.isfinite(value):
+    if not is_number or isinstance(value, complex):
         raise InvalidInput("The result is no finite real number.")
     return value
 
