@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 from mastra.errors import MissingKey, Unsupported
 from mastra.providers import catalog
 from mastra.providers.openai_chat import Dialect, OpenAIChat
-from mastra.providers.wire import CallerOptions
+from mastra.providers.wire import ModelOptions
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _DIALECT_FIELDS = ("auth", "path", "query", "max_tokens", "output", "strict", "stream_usage", "rename",
@@ -35,7 +35,7 @@ class Compatible(OpenAIChat):
         *,
         vendor: str,
         url: str | None = None,
-        **options: Unpack[CallerOptions],
+        **options: Unpack[ModelOptions],
     ) -> None:
         row = catalog.vendors().get(vendor)
         dialect = dialect_of(row) if row else Dialect(strict=False)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Unpack
 
 from mastra.errors import BadDefinition, InvalidInput
 from mastra.ports.embedder import Embedder, Embeddings
 from mastra.providers.compatible import facts_of, vendors_with
-from mastra.providers.endpoint import JsonEndpoint
-from mastra.providers.keys import KeySource
+from mastra.providers.endpoint import CallerOptions, EndpointAdapter, EndpointOptions, JsonEndpoint
 from mastra.providers.ollama import host_url
-from mastra.providers.transport import Http, HttpOptions
 
 Purpose = Literal["document", "query"]
 MOST_AT_ONCE = 4
@@ -45,53 +43,18 @@ DIMENSIONS = {
 }
 
 
-class HttpEmbedder(Embedder):
+class HttpEmbedder(EndpointAdapter, Embedder):
     """Splits the texts into batches, asks for a few at a time, and checks what comes back."""
 
-    url: ClassVar[str] = ""
-    key_env: ClassVar[tuple[str, ...]] = ()
-    key_required: ClassVar[bool] = True
-    key_header: ClassVar[str] = "authorization"
     # How many texts one request may carry.
     batch: ClassVar[int] = 256
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str,
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        dimension: int | None = None,
-        http: Http | HttpOptions | None = None,
-        key_env: tuple[str, ...] | None = None,
-        key_required: bool | None = None,
-    ) -> None:
+    def __init__(self, model_id: str, *, dimension: int | None = None, **options: Unpack[EndpointOptions]) -> None:
         if dimension is not None and dimension < 1:
             raise BadDefinition("The dimension of an embedding must be at least 1.")
-        self.provider = provider
-        self.model_id = model_id
+        super().__init__(model_id, **options)
         self.asked_dimension = dimension
         self.dimension = dimension or DIMENSIONS.get(model_id.rpartition("/")[2])
-        self.endpoint = JsonEndpoint(
-            provider=provider,
-            model=model_id,
-            url=url or self.default_url(),
-            api_key=api_key,
-            key_env=self.key_env if key_env is None else key_env,
-            key_required=self.key_required if key_required is None else key_required,
-            key_header=self.key_header,
-            headers=headers,
-            http=http,
-        )
-
-    def default_url(self) -> str:
-        """Where the API is when nobody says."""
-        return self.url
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.provider}/{self.model_id})"
 
     @abstractmethod
     async def ask(self, texts: Sequence[str], purpose: Purpose) -> tuple[list[Any], int]:
@@ -138,10 +101,6 @@ class HttpEmbedder(Embedder):
                 raise self.endpoint.malformed("a vector that holds something else than numbers")
         return found
 
-    async def close(self) -> None:
-        """Give back connections."""
-        await self.endpoint.close()
-
 
 def check_texts(texts: Sequence[str]) -> None:
     """Refuse what no model can embed, before anything is sent or paid for."""
@@ -173,13 +132,11 @@ def tokens_of(usage: Any) -> int:
 class OpenAIEmbedder(HttpEmbedder):
     """OpenAI's embeddings, and every endpoint that speaks like it."""
 
-    url = "https://api.openai.com/v1"
+    vendor = "openai"
+    home = "https://api.openai.com/v1"
     key_env = ("OPENAI_API_KEY",)
     dimension_field: ClassVar[str] = "dimensions"
     path: ClassVar[str] = "/embeddings"
-
-    def __init__(self, model_id: str, *, provider: str = "openai", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
     def more(self, purpose: Purpose) -> dict[str, Any]:
         """Fields that only this vendor wants."""
@@ -198,8 +155,16 @@ class OpenAIEmbedder(HttpEmbedder):
 class CompatibleEmbedder(OpenAIEmbedder):
     """The embeddings of a vendor in `compatible.toml`, or of any endpoint that speaks like OpenAI's."""
 
-    def __init__(self, model_id: str, *, vendor: str, url: str | None = None, **options: Any) -> None:
-        super().__init__(model_id, **facts_of(vendor, url, "embeddings"), **options)
+    def __init__(
+        self,
+        model_id: str,
+        *,
+        vendor: str,
+        url: str | None = None,
+        dimension: int | None = None,
+        **options: Unpack[CallerOptions],
+    ) -> None:
+        super().__init__(model_id, dimension=dimension, **facts_of(vendor, url, "embeddings"), **options)
 
     @staticmethod
     def vendors() -> list[str]:
@@ -210,25 +175,21 @@ class CompatibleEmbedder(OpenAIEmbedder):
 class MistralEmbedder(OpenAIEmbedder):
     """Mistral's embeddings."""
 
-    url = "https://api.mistral.ai/v1"
+    vendor = "mistral"
+    home = "https://api.mistral.ai/v1"
     key_env = ("MISTRAL_API_KEY",)
     dimension_field = "output_dimension"
     batch = 128
-
-    def __init__(self, model_id: str, *, provider: str = "mistral", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
 
 class VoyageEmbedder(OpenAIEmbedder):
     """Voyage's embeddings, which differ for questions and documents."""
 
-    url = "https://api.voyageai.com/v1"
+    vendor = "voyage"
+    home = "https://api.voyageai.com/v1"
     key_env = ("VOYAGE_API_KEY",)
     dimension_field = "output_dimension"
     batch = 128
-
-    def __init__(self, model_id: str, *, provider: str = "voyage", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
     def more(self, purpose: Purpose) -> dict[str, Any]:
         """What the text is for."""
@@ -238,11 +199,9 @@ class VoyageEmbedder(OpenAIEmbedder):
 class JinaEmbedder(OpenAIEmbedder):
     """Jina's embeddings, which differ for questions and documents."""
 
-    url = "https://api.jina.ai/v1"
+    vendor = "jina"
+    home = "https://api.jina.ai/v1"
     key_env = ("JINA_API_KEY",)
-
-    def __init__(self, model_id: str, *, provider: str = "jina", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
     def more(self, purpose: Purpose) -> dict[str, Any]:
         """What the text is for; older models know no task."""
@@ -254,12 +213,10 @@ class JinaEmbedder(OpenAIEmbedder):
 class CohereEmbedder(HttpEmbedder):
     """Cohere's embeddings, version 2."""
 
-    url = "https://api.cohere.com/v2"
+    vendor = "cohere"
+    home = "https://api.cohere.com/v2"
     key_env = ("COHERE_API_KEY", "CO_API_KEY")
     batch = 96
-
-    def __init__(self, model_id: str, *, provider: str = "cohere", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
     async def ask(self, texts: Sequence[str], purpose: Purpose) -> tuple[list[Any], int]:
         """One batch."""
@@ -284,13 +241,11 @@ class CohereEmbedder(HttpEmbedder):
 class GoogleEmbedder(HttpEmbedder):
     """Google's embeddings."""
 
-    url = "https://generativelanguage.googleapis.com/v1beta"
+    vendor = "google"
+    home = "https://generativelanguage.googleapis.com/v1beta"
     key_env = ("GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
     key_header = "x-goog-api-key"
     batch = 100
-
-    def __init__(self, model_id: str, *, provider: str = "google", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
     async def ask(self, texts: Sequence[str], purpose: Purpose) -> tuple[list[Any], int]:
         """One batch."""
@@ -312,12 +267,10 @@ class GoogleEmbedder(HttpEmbedder):
 class OllamaEmbedder(HttpEmbedder):
     """The embeddings of a local Ollama."""
 
+    vendor = "ollama"
     key_env = ("OLLAMA_API_KEY",)
     key_required = False
     batch = 64
-
-    def __init__(self, model_id: str, *, provider: str = "ollama", **options: Any) -> None:
-        super().__init__(model_id, provider=provider, **options)
 
     def default_url(self) -> str:
         """Where the local server is."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, TypedDict
 
 from pydantic_core import from_json
 
 from mastra.errors import BadDefinition, ResponseMalformed
 from mastra.providers.failures import error_of_event, error_of_response
 from mastra.providers.keys import KeyReader, KeySource
-from mastra.providers.transport import Exchange, Http, HttpOptions, shared_http
-from mastra.providers.wire import USER_AGENT
+from mastra.providers.transport import USER_AGENT, Exchange, Http, HttpOptions, shared_http
 from mastra.types.json import dumps
 from mastra.types.secrets import Secret
 
@@ -107,3 +106,69 @@ class JsonEndpoint:
     async def close(self) -> None:
         """Give back connections."""
         await self.http.close()
+
+
+class CallerOptions(TypedDict, total=False):
+    """What a caller may say of any adapter behind HTTP."""
+
+    api_key: KeySource
+    headers: Mapping[str, str] | None
+    http: Http | HttpOptions | None
+
+
+class EndpointOptions(CallerOptions, total=False):
+    """The same, and where the vendor is and which key it wants."""
+
+    provider: str | None
+    url: str | None
+    key_env: tuple[str, ...] | None
+    key_required: bool | None
+
+
+class EndpointAdapter:
+    """An adapter of any port that asks one endpoint: its vendor's facts stand in the class."""
+
+    vendor: ClassVar[str]
+    home: ClassVar[str] = ""
+    key_env: ClassVar[tuple[str, ...]] = ()
+    key_required: ClassVar[bool] = True
+    key_header: ClassVar[str] = "authorization"
+    key_scheme: ClassVar[str] = "Bearer"
+
+    def __init__(
+        self,
+        model_id: str,
+        *,
+        provider: str | None = None,
+        url: str | None = None,
+        api_key: KeySource = None,
+        key_env: tuple[str, ...] | None = None,
+        key_required: bool | None = None,
+        headers: Mapping[str, str] | None = None,
+        http: Http | HttpOptions | None = None,
+    ) -> None:
+        self.provider = provider or self.vendor
+        self.model_id = model_id
+        self.endpoint = JsonEndpoint(
+            provider=self.provider,
+            model=model_id,
+            url=url or self.default_url(),
+            api_key=api_key,
+            key_env=self.key_env if key_env is None else key_env,
+            key_required=self.key_required if key_required is None else key_required,
+            key_header=self.key_header,
+            key_scheme=self.key_scheme,
+            headers=headers,
+            http=http,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.provider}/{self.model_id})"
+
+    def default_url(self) -> str:
+        """Where the API is when nobody says."""
+        return self.home
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self.endpoint.close()

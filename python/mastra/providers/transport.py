@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from mastra import __version__
 from mastra.errors import (
     BadDefinition,
     BadModelRequest,
@@ -25,6 +26,7 @@ from mastra.errors import (
     StreamBroken,
 )
 
+USER_AGENT = f"mastra/{__version__}"
 MEBIBYTE = 1 << 20
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypedDict
+from typing import Any, ClassVar, Protocol
 
-from mastra import __version__
 from mastra.errors import BadDefinition, ModelError, ResponseMalformed, StreamBroken, Unsupported
 from mastra.ports.model import ChatModel
 from mastra.providers import catalog
 from mastra.providers.composer import Composer, parse_object
+from mastra.providers.endpoint import CallerOptions, EndpointOptions
 from mastra.providers.failures import error_of_event, error_of_response
 from mastra.providers.framing import Framing, SseFraming
 from mastra.providers.keys import KeyReader, KeySource, redact
-from mastra.providers.transport import Exchange, Http, HttpOptions, shared_http, with_timeout
+from mastra.providers.transport import USER_AGENT, Exchange, Http, HttpOptions, shared_http, with_timeout
 from mastra.types.json import dumps
 from mastra.types.model import ModelDelta, ModelProfile, ModelRequest, OutputSpec
 from mastra.types.prompt import ReasoningPart, SystemMessage
 from mastra.types.secrets import Secret
 
-USER_AGENT = f"mastra/{__version__}"
 _SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
 _HIDDEN_HEADERS = frozenset({"set-cookie"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -105,22 +104,16 @@ class AnswerReader:
         return malformed
 
 
-class CallerOptions(TypedDict, total=False):
+class ModelOptions(CallerOptions, total=False):
     """What a caller may say of any model behind HTTP."""
 
-    api_key: KeySource
-    headers: Mapping[str, str] | None
     profile: ModelProfile | None
-    http: Http | HttpOptions | None
 
 
-class WireOptions(CallerOptions, total=False):
+class WireOptions(EndpointOptions, total=False):
     """The same, and where the vendor is and which key it wants."""
 
-    provider: str | None
-    url: str | None
-    key_env: tuple[str, ...] | None
-    key_required: bool | None
+    profile: ModelProfile | None
 
 
 class WireModel(ChatModel):

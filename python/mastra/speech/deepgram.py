@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import urlencode
 
 from mastra.ports.speech import Speaker, Synthesizer, Transcriber
-from mastra.providers.endpoint import JsonEndpoint
+from mastra.providers.endpoint import EndpointAdapter
 from mastra.speech.checks import check_audio, check_text, pick_form, sound_of, words_in
 from mastra.types.json import dumps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from mastra.providers.keys import KeySource
-    from mastra.providers.transport import Http, HttpOptions
+    from mastra.providers.endpoint import EndpointOptions
 
-URL = "https://api.deepgram.com"
-KEY_ENV = ("DEEPGRAM_API_KEY",)
 MOST_CHARS = 2000
 MOST_BYTES = 1 << 30
 FORMS = {
@@ -34,19 +31,6 @@ def make_deepgram(model_id: str, **options: Any) -> Transcriber | Synthesizer:
     return Aura(model_id, **options) if model_id.startswith("aura") else Nova(model_id, **options)
 
 
-def _endpoint(
-    model_id: str,
-    url: str | None,
-    api_key: KeySource,
-    headers: Mapping[str, str] | None,
-    http: Http | HttpOptions | None,
-) -> JsonEndpoint:
-    return JsonEndpoint(
-        provider="deepgram", model=model_id, url=url or URL, api_key=api_key, key_env=KEY_ENV, key_scheme="Token",
-        headers=headers, http=http,
-    )  # fmt: skip
-
-
 def _query(model_id: str, options: Mapping[str, Any]) -> str:
     return urlencode(
         {key: str(value).lower() if isinstance(value, bool) else value for key, value in options.items()}
@@ -54,32 +38,29 @@ def _query(model_id: str, options: Mapping[str, Any]) -> str:
     )
 
 
-class Aura(Synthesizer):
+class Deepgram(EndpointAdapter):
+    """Where Deepgram is, and how it wants its key."""
+
+    vendor = "deepgram"
+    home = "https://api.deepgram.com"
+    key_env = ("DEEPGRAM_API_KEY",)
+    key_scheme = "Token"
+
+
+class Aura(Deepgram, Synthesizer):
     """Speaks; options go into the query (`sample_rate`, `bit_rate`)."""
 
-    provider = "deepgram"
-
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        http: Http | HttpOptions | None = None,
-        format: str = "mp3",
-    ) -> None:
-        self.model_id = model_id
+    def __init__(self, model_id: str, *, format: str = "mp3", **options: Unpack[EndpointOptions]) -> None:
+        super().__init__(model_id, **options)
         self.media_type = pick_form(FORMS, format)
         self._format = format
-        self._endpoint = _endpoint(model_id, url, api_key, headers, http)
 
     async def speak(self, text: str, *, speaker: str | None = None, **options: Any) -> AsyncGenerator[bytes, None]:
         """Sound as it is made. `speaker` is a voice of the same generation, or the whole name of a model."""
         body = {"text": check_text(text, MOST_CHARS)}
         path = f"/v1/speak?{_query(self._model_of(speaker), {**options, 'encoding': self._format})}"
-        exchange, _ = await self._endpoint.send(path, dumps(body).encode(), accept="*/*")
-        async for piece in sound_of(self._endpoint, exchange):
+        exchange, _ = await self.endpoint.send(path, dumps(body).encode(), accept="*/*")
+        async for piece in sound_of(self.endpoint, exchange):
             yield piece
 
     def _model_of(self, speaker: str | None) -> str:
@@ -92,38 +73,16 @@ class Aura(Synthesizer):
         """The voices of Aura 2 in English."""
         return [Speaker(name, {"name": name.title(), "language": "en"}) for name in SPEAKERS]
 
-    async def close(self) -> None:
-        """Give back connections."""
-        await self._endpoint.close()
 
-
-class Nova(Transcriber):
+class Nova(Deepgram, Transcriber):
     """Hears; options go into the query (`language`, `diarize`)."""
-
-    provider = "deepgram"
-
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        self.model_id = model_id
-        self._endpoint = _endpoint(model_id, url, api_key, headers, http)
 
     async def transcribe(self, audio: bytes, *, media_type: str = "audio/wav", **options: Any) -> str:
         """The words in `audio`."""
         path = f"/v1/listen?{_query(self.model_id, {'smart_format': True, **options})}"
-        answer = await self._endpoint.ask_with(path, check_audio(audio, MOST_BYTES), content_type=media_type)
+        answer = await self.endpoint.ask_with(path, check_audio(audio, MOST_BYTES), content_type=media_type)
         try:
             found = answer["results"]["channels"][0]["alternatives"][0]["transcript"]
         except (KeyError, IndexError, TypeError):
             found = None
-        return words_in(self._endpoint, found)
-
-    async def close(self) -> None:
-        """Give back connections."""
-        await self._endpoint.close()
+        return words_in(self.endpoint, found)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from mastra.ports.speech import LiveVoice, Speaker, Synthesizer, Transcriber
-from mastra.providers.endpoint import JsonEndpoint
+from mastra.providers.endpoint import EndpointAdapter
 from mastra.speech.checks import check_audio, check_text, form_of, pick_form, sound_of, words_in
 from mastra.speech.openai_live import KEY_ENV, SPEAKERS, OpenAILive
 from mastra.types.json import dumps
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator
 
-    from mastra.providers.keys import KeySource
-    from mastra.providers.transport import Http, HttpOptions
+    from mastra.providers.endpoint import EndpointOptions
 
-URL = "https://api.openai.com/v1"
 FORMS = {
     "mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
     "pcm": "audio/pcm;rate=24000",
@@ -33,27 +31,25 @@ def make_openai(model_id: str, **options: Any) -> Transcriber | Synthesizer | Li
     return OpenAITranscriber(model_id, **options) if hears else OpenAISynthesizer(model_id, **options)
 
 
-class OpenAISynthesizer(Synthesizer):
+class OpenAISpeech(EndpointAdapter):
+    """Where OpenAI is; an endpoint of one's own may have no key at all."""
+
+    vendor = "openai"
+    home = "https://api.openai.com/v1"
+    key_env = KEY_ENV
+
+    def __init__(self, model_id: str, **options: Unpack[EndpointOptions]) -> None:
+        options.setdefault("key_required", options.get("url") is None)
+        super().__init__(model_id, **options)
+
+
+class OpenAISynthesizer(OpenAISpeech, Synthesizer):
     """Speaks with a model of OpenAI, like `gpt-4o-mini-tts`; options go into the request (`instructions`, `speed`)."""
 
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "openai",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        http: Http | HttpOptions | None = None,
-        format: str = "mp3",
-    ) -> None:
-        self.provider, self.model_id = provider, model_id
+    def __init__(self, model_id: str, *, format: str = "mp3", **options: Unpack[EndpointOptions]) -> None:
+        super().__init__(model_id, **options)
         self.media_type = pick_form(FORMS, format)
         self._format = format
-        self._endpoint = JsonEndpoint(
-            provider=provider, model=model_id, url=url or URL, api_key=api_key, key_env=KEY_ENV,
-            key_required=url is None, headers=headers, http=http,
-        )  # fmt: skip
 
     async def speak(self, text: str, *, speaker: str | None = None, **options: Any) -> AsyncGenerator[bytes, None]:
         """Sound as it is made."""
@@ -64,45 +60,21 @@ class OpenAISynthesizer(Synthesizer):
             "voice": speaker or SPEAKERS[0],
             "response_format": self._format,
         }
-        exchange, _ = await self._endpoint.send("/audio/speech", dumps(body).encode(), accept="*/*")
-        async for piece in sound_of(self._endpoint, exchange):
+        exchange, _ = await self.endpoint.send("/audio/speech", dumps(body).encode(), accept="*/*")
+        async for piece in sound_of(self.endpoint, exchange):
             yield piece
 
     async def speakers(self) -> list[Speaker]:
         """The voices there are."""
         return [Speaker(name, {"name": name.title()}) for name in SPEAKERS]
 
-    async def close(self) -> None:
-        """Give back connections."""
-        await self._endpoint.close()
 
-
-class OpenAITranscriber(Transcriber):
+class OpenAITranscriber(OpenAISpeech, Transcriber):
     """Hears with a model of OpenAI, like `gpt-4o-mini-transcribe`; options go into the form (`language`, `prompt`)."""
-
-    def __init__(
-        self,
-        model_id: str,
-        *,
-        provider: str = "openai",
-        url: str | None = None,
-        api_key: KeySource = None,
-        headers: Mapping[str, str] | None = None,
-        http: Http | HttpOptions | None = None,
-    ) -> None:
-        self.provider, self.model_id = provider, model_id
-        self._endpoint = JsonEndpoint(
-            provider=provider, model=model_id, url=url or URL, api_key=api_key, key_env=KEY_ENV,
-            key_required=url is None, headers=headers, http=http,
-        )  # fmt: skip
 
     async def transcribe(self, audio: bytes, *, media_type: str = "audio/wav", **options: Any) -> str:
         """The words in `audio`."""
         fields = {**options, "model": self.model_id, "response_format": "json"}
         content, kind = form_of(check_audio(audio, MOST_BYTES), media_type, fields)
-        answer = await self._endpoint.ask_with("/audio/transcriptions", content, content_type=kind)
-        return words_in(self._endpoint, answer.get("text"))
-
-    async def close(self) -> None:
-        """Give back connections."""
-        await self._endpoint.close()
+        answer = await self.endpoint.ask_with("/audio/transcriptions", content, content_type=kind)
+        return words_in(self.endpoint, answer.get("text"))

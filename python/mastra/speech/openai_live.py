@@ -11,7 +11,7 @@ from mastra.errors import BadDefinition, InvalidInput, ModelUnavailable, Respons
 from mastra.ports.speech import LiveEvent, LiveSession, LiveVoice, Speaker
 from mastra.providers.failures import make_error
 from mastra.providers.keys import KeyReader, KeySource, redact
-from mastra.providers.wire import USER_AGENT
+from mastra.providers.transport import USER_AGENT
 from mastra.types.json import dumps, loads
 from mastra.types.model import ToolCall
 from mastra.types.secrets import Secret
