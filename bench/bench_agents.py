@@ -1,6 +1,7 @@
 """Cost of the framework around a model that answers at once: text, tools, streamed deltas; ours and the peers'.
 
 Run: python bench/bench_agents.py
+ or: pytest bench/bench_agents.py -o python_files='bench_*.py' --benchmark-only --benchmark-group-by=group
 Peers that are not installed are left out: agno, pydantic-ai-slim, openai-agents, langgraph.
 """
 
@@ -13,10 +14,17 @@ import cProfile
 import pstats
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
+
+import pytest
 
 PASSES = 3
 Run = Callable[[], Awaitable[Any]]
+# How often each is run in a pass.
+TIMES = {"text run": 1000, "text run, 20 tools": 1000, "3 tools in sequence": 500, "3 tools side by side": 500,
+         "stream of 1,000 deltas": 50}  # fmt: skip
+SLOW_TIMES = 100
 
 
 def best(run: Run, count: int) -> float:
@@ -39,7 +47,8 @@ def best(run: Run, count: int) -> float:
 # ---------------------------------------------------------------- ours
 
 
-def ours() -> dict[str, float]:
+@cache
+def mastra() -> dict[str, Run]:
     from mastra import Agent, tool
     from mastra.ports.model import ChatModel
     from mastra.types.model import Finish, ResponseStart, TextDelta, TextEnd, TextStart, ToolCall
@@ -86,26 +95,33 @@ def ours() -> dict[str, float]:
 
     text, seq = agent(Fake()), agent(Fake(3), [add])
     side, many = agent(Fake(1, 3), [add]), agent(Fake(), [add.but(name=f"add{n}") for n in range(20)])
-    short, long = agent(Fake(deltas=100)), agent(Fake(deltas=1100))
-    out = {
-        "text run": best(lambda: text.generate("Hi"), 2000),
-        "text run, 20 tools": best(lambda: many.generate("Hi"), 2000),
-        "3 tools in sequence": best(lambda: seq.generate("Hi", max_steps=10), 1000),
-        "3 tools side by side": best(lambda: side.generate("Hi"), 1000),
-        "streamed delta": (best(lambda: read(long), 50) - best(lambda: read(short), 100)) / 1000,
+    long = agent(Fake(deltas=1001))
+    return {
+        "text run": lambda: text.generate("Hi"),
+        "text run, 20 tools": lambda: many.generate("Hi"),
+        "3 tools in sequence": lambda: seq.generate("Hi", max_steps=10),
+        "3 tools side by side": lambda: side.generate("Hi"),
+        "stream of 1,000 deltas": lambda: read(long),
     }
-    out["declare a tool"] = min(declared(add.execute) for _ in range(PASSES))
-    out["Python calls (text run)"] = float(calls(lambda: text.generate("Hi")))
-    return out
 
 
-def declared(function: Any) -> float:
-    """Microseconds of one declaration."""
+def declared() -> float:
+    """Microseconds of the declaration of a tool with three parameters."""
     from mastra import tool
+
+    async def add(a: int, b: int, c: int) -> int:
+        """Add three numbers.
+
+        Args:
+            a: The first.
+            b: The second.
+            c: The third.
+        """
+        return a + b + c
 
     start = time.perf_counter()
     for _ in range(1000):
-        tool(function)
+        tool(add)
     return (time.perf_counter() - start) * 1000
 
 
@@ -128,7 +144,8 @@ def calls(run: Run) -> int:
 # ---------------------------------------------------------------- peers
 
 
-def pydantic_ai() -> dict[str, float]:
+@cache
+def pydantic_ai() -> dict[str, Run]:
     from pydantic_ai import Agent
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
     from pydantic_ai.models.function import FunctionModel
@@ -147,10 +164,11 @@ def pydantic_ai() -> dict[str, float]:
     async def add(a: int, b: int, c: int) -> int:
         return a + b + c
 
-    return {"text run": best(lambda: text.run("Hi"), 100), "3 tools in sequence": best(lambda: seq.run("Hi"), 50)}
+    return {"text run": lambda: text.run("Hi"), "3 tools in sequence": lambda: seq.run("Hi")}
 
 
-def openai_agents() -> dict[str, float]:
+@cache
+def openai_agents() -> dict[str, Run]:
     from agents import Agent, ModelResponse, Runner, function_tool, set_tracing_disabled
     from agents.models.interface import Model
     from agents.usage import Usage
@@ -187,12 +205,13 @@ def openai_agents() -> dict[str, float]:
     text = Agent(name="a", instructions="Be brief.", model=Fake())
     seq = Agent(name="a", instructions="Be brief.", model=Fake(3), tools=[add])
     return {
-        "text run": best(lambda: Runner.run(text, "Hi"), 200),
-        "3 tools in sequence": best(lambda: Runner.run(seq, "Hi"), 100),
+        "text run": lambda: Runner.run(text, "Hi"),
+        "3 tools in sequence": lambda: Runner.run(seq, "Hi"),
     }
 
 
-def langgraph() -> dict[str, float]:
+@cache
+def langgraph() -> dict[str, Run]:
     from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
     from langchain_core.messages import AIMessage
     from langgraph.graph import START, MessagesState, StateGraph
@@ -210,10 +229,11 @@ def langgraph() -> dict[str, float]:
     graph.add_node("model", call)
     graph.add_edge(START, "model")
     compiled: Any = graph.compile()
-    return {"text run": best(lambda: compiled.ainvoke({"messages": [("user", "Hi")]}), 200)}
+    return {"text run": lambda: compiled.ainvoke({"messages": [("user", "Hi")]})}
 
 
-def agno() -> dict[str, float]:
+@cache
+def agno() -> dict[str, Run]:
     from dataclasses import dataclass
 
     from agno.agent import Agent
@@ -243,19 +263,58 @@ def agno() -> dict[str, float]:
             return response
 
     text = Agent(model=Fake(), instructions="Be brief.", telemetry=False)
-    return {"text run": best(lambda: text.arun("Hi"), 500)}
+    return {"text run": lambda: text.arun("Hi")}
+
+
+LIBRARIES = (mastra, agno, pydantic_ai, openai_agents, langgraph)
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
+@pytest.mark.parametrize("what", TIMES)
+def test_run(benchmark, library, what):
+    try:
+        run = library().get(what)
+    except ImportError as error:
+        pytest.skip(f"{error.name} is not installed")
+    if run is None:
+        pytest.skip("not measured for this one")
+    benchmark.group, count = what, 50
+
+    async def several():
+        for _ in range(count):
+            await run()
+
+    with asyncio.Runner() as runner:
+        # One round is fifty runs: starting a loop costs nothing then.
+        benchmark(lambda: runner.run(several()))
+
+
+def test_declare(benchmark):
+    benchmark.group = "declare a tool, 1,000 times"
+    benchmark(declared)
+
+
+def measured(library: Callable[[], dict[str, Run]]) -> dict[str, float]:
+    """Microseconds of each of a library's runs."""
+    mine = library is mastra
+    out = {what: best(run, TIMES[what] if mine else SLOW_TIMES) for what, run in library().items()}
+    if mine:
+        out["streamed delta"] = (out.pop("stream of 1,000 deltas") - out["text run"]) / 1000
+        out["declare a tool"] = min(declared() for _ in range(PASSES))
+        out["Python calls (text run)"] = float(calls(library()["text run"]))
+    return out
 
 
 def main() -> None:
-    mine = ours()
-    rows = {"mastra": mine}
-    for measure in (agno, pydantic_ai, openai_agents, langgraph):
+    rows = {}
+    for library in LIBRARIES:
         try:
-            rows[measure.__name__] = measure()
+            rows[library.__name__] = measured(library)
         except ImportError as error:
-            print(f"{measure.__name__}: not installed ({error.name})")
+            print(f"{library.__name__}: not installed ({error.name})")
         except Exception as error:  # noqa: BLE001 - a peer that changed its interface must not hide the others
-            print(f"{measure.__name__}: {type(error).__name__}: {error}")
+            print(f"{library.__name__}: {type(error).__name__}: {error}")
+    mine = rows["mastra"]
     for name in mine:
         for peer, row in rows.items():
             if name in row:
