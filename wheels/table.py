@@ -13,7 +13,10 @@ BEGIN, END = "<!-- matrix -->", "<!-- end of matrix -->"
 
 def table(rows: list[dict[str, object]]) -> str:
     """The rows as Markdown."""
-    lines = ["| target | Python | built | symbols | ran | kernel | size | note |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| target | Python | built | symbols | auditwheel | ran | kernel | size | note |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
         size = f"{int(str(row['size'])) / 1e6:.2f} MB" if row["size"] else ""
         cells = (
@@ -21,6 +24,7 @@ def table(rows: list[dict[str, object]]) -> str:
             row["python"],
             row["built"],
             row["checked"],
+            row["audit"],
             row["ran"],
             row["kernel"],
             size,

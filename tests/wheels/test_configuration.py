@@ -83,6 +83,13 @@ def test_simulators_run_the_proof_as_a_module() -> None:
         assert options[system]["test-sources"] == ["wheels/smoke.py"]
 
 
+def test_the_page_on_installing_names_every_extra() -> None:
+    page = (ROOT / "docs" / "guide" / "install.md").read_text(encoding="utf-8")
+    text = page.partition("as an extra:")[2].partition("There are")[2].partition(" for most of them")[0]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert set(re.findall(r"`([^`]+)`", text)) == set(declared)
+
+
 METADATA = """Metadata-Version: 2.4
 Name: mastra
 Version: 9.9.9
@@ -113,6 +120,13 @@ def test_a_wheel_gets_its_bill_of_materials_and_the_same_bytes_every_time(tmp_pa
     assert [item["name"] for item in bill["components"]] == ["pybind11", "httpx"]
     assert "mastra-9.9.9.dist-info/sboms/mastra.cdx.json,sha256=" in record
     assert set(bill["dependencies"][0]["dependsOn"]) == {item["bom-ref"] for item in bill["components"]}
+
+
+def test_the_bill_fits_cyclonedx() -> None:
+    schema = pytest.importorskip("cyclonedx.schema", reason="pip install cyclonedx-python-lib[json-validation]")
+    validation = pytest.importorskip("cyclonedx.validation.json", reason="the same")
+    text = json.dumps(sbom.bill(METADATA, {"pybind11": "3.1.0"}))
+    assert validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str(text) is None
 
 
 def test_a_source_distribution_gets_its_bill_and_the_same_bytes_every_time(tmp_path: Path) -> None:

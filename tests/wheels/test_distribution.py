@@ -61,6 +61,16 @@ def prove(python: Path, folder: Path) -> None:
     run(python.parent / "mastra", "demo", cwd=folder)
 
 
+def install_pinned(wheel: Path, folder: Path, interpreter: str) -> Path:
+    """A new environment with the wheel and the pinned list, and nothing that is not on it."""
+    python = new_environment(interpreter, folder)
+    pins = ROOT / "wheels" / "requirements.txt"
+    run(python, "-m", "pip", "install", "-q", "--require-hashes", "--only-binary", ":all:", "-r", pins, cwd=folder)
+    run(python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel, cwd=folder)
+    run(python, "-m", "pip", "check", cwd=folder)
+    return python
+
+
 def interpreters() -> list[str]:
     """Every CPython from 3.11 on that is on the path or in pyenv, one of each version."""
     found: dict[tuple[int, int], str] = {sys.version_info[:2]: sys.executable}
@@ -94,9 +104,7 @@ def test_the_source_distribution_gives_the_wheel_of_the_clone(clone: Path, tmp_p
     ours = build_wheel(python, clone, tmp_path / "two")
     with zipfile.ZipFile(theirs) as one, zipfile.ZipFile(ours) as two:
         assert sorted(one.namelist()) == sorted(two.namelist())
-    fresh = new_environment(sys.executable, tmp_path / "fresh")
-    run(fresh, "-m", "pip", "install", "-q", theirs, cwd=tmp_path)
-    prove(fresh, tmp_path)
+    prove(install_pinned(theirs, tmp_path / "fresh", sys.executable), tmp_path)
 
 
 @pytest.mark.slow
@@ -120,5 +128,7 @@ def test_the_wheel_installs_and_works_on_every_python_of_this_machine(
     interpreter: str, clone: Path, tmp_path: Path
 ) -> None:
     python = new_environment(interpreter, tmp_path / "fresh")
-    run(python, "-m", "pip", "install", "-q", build_wheel(python, clone, tmp_path), cwd=tmp_path)
+    wheel = build_wheel(python, clone, tmp_path)
+    run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
     prove(python, tmp_path)
+    install_pinned(wheel, tmp_path / "pinned", interpreter)

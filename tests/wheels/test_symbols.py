@@ -16,7 +16,9 @@ pytest.importorskip("elftools", reason="pip install pyelftools")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "wheels" / "cross")]
 
-import symbols  # noqa: E402 - a script, not a package
+import check  # noqa: E402 - a script, not a package
+import symbols  # noqa: E402 - the same
+from targets import TARGETS  # noqa: E402 - the same
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files")
 
@@ -71,6 +73,37 @@ def test_a_bundled_library_and_a_fat_wheel_are_seen(core: Path, tmp_path: Path) 
     found = "\n".join(symbols.complaints(wheel, glibc=(9, 9)))
     assert "foreign libraries" in found
     assert "more than" in found
+
+
+@pytest.mark.parametrize(
+    ("target", "calls", "told"),
+    [
+        ("x86_64-linux-gnu", "manylinux_2_17_x86_64", ""),
+        ("x86_64-linux-gnu", "manylinux_2_5_x86_64", ""),
+        ("x86_64-linux-gnu", "manylinux_2_34_x86_64", "manylinux_2_34_x86_64"),
+        ("x86_64-linux-gnu", "linux_x86_64", "linux_x86_64"),
+        ("aarch64-linux-gnu", "manylinux_2_17_x86_64", "manylinux_2_17_x86_64"),
+        ("aarch64-linux-musl", "musllinux_1_1_aarch64", ""),
+        ("aarch64-linux-musl", "manylinux_2_17_aarch64", "manylinux_2_17_aarch64"),
+    ],
+)
+def test_a_tag_that_auditwheel_does_not_grant_is_told(target: str, calls: str, told: str) -> None:
+    found = check.audit_complaints({"overall_tag": calls, "unsupported_isa": False}, TARGETS[target])
+    assert found == ([f"auditwheel calls it {told}"] if told else [])
+    (isa,) = check.audit_complaints({"overall_tag": TARGETS[target].tag, "unsupported_isa": True}, TARGETS[target])
+    assert "instructions" in isa
+
+
+def test_auditwheel_reads_the_module_of_this_machine(core: Path, tmp_path: Path) -> None:
+    pytest.importorskip("auditwheel", reason="pip install auditwheel")
+    wheel = packed(core.read_bytes(), tmp_path / f"mastra-1-cp311-cp311-linux_{platform.machine()}.whl")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("mastra-1.dist-info/RECORD", "".join(f"{name},,\n" for name in archive.namelist()))
+        archive.writestr("mastra-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n")
+    report = check.audit(wheel)
+    assert platform.machine() in report["overall_tag"]
+    assert set(report["external_libs"]) <= symbols.GLIBC_PARTS | symbols.COMPILER_PARTS
+    assert not report["unsupported_isa"]
 
 
 def test_no_wide_instruction_is_in_the_portable_code(core: Path) -> None:

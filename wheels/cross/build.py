@@ -44,6 +44,8 @@ class Row:
     size: int = 0
     built: str = "no"
     checked: str = "no"
+    # What auditwheel calls a Linux wheel.
+    audit: str = ""
     ran: str = "no"
     kernel: str = ""
     seconds: float = 0.0
@@ -102,14 +104,15 @@ def build(target: Target, python: Path, work: Path, out: Path) -> Path:
     return Path(shutil.copy2(tagged, out / tagged.name))
 
 
-def check(target: Target, wheel: Path, python: Path, work: Path) -> None:
-    """Stop when the wheel's tag does not tell the truth."""
+def check(target: Target, wheel: Path, python: Path, work: Path) -> str:
+    """Stop when the wheel's tag does not tell the truth; what auditwheel calls it."""
     version, _ = interpreter_facts(python)
     # In the environment of the tools, which has what reads these files.
     command = [tools(work, python), HERE / "check.py", target.name, version, wheel.absolute()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"the wheel's tag does not fit: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def run_one(target: Target, python: Path, work: Path, out: Path, *, smoke: bool) -> Row:
@@ -119,7 +122,7 @@ def run_one(target: Target, python: Path, work: Path, out: Path, *, smoke: bool)
     try:
         wheel = build(target, python, work, out)
         row.wheel, row.size, row.built = wheel.name, wheel.stat().st_size, "yes"
-        check(target, wheel, python, work)
+        row.audit = check(target, wheel, python, work)
         row.checked = "yes"
         if smoke and target.runs != "no":
             from roots import run_smoke  # noqa: PLC0415 - needs apt and qemu, only for this
@@ -169,8 +172,9 @@ def main() -> int:
         for name in names:
             row = run_one(TARGETS[name], python.absolute(), options.work.absolute(), options.out, smoke=options.smoke)
             rows.append(row)
-            print(f"{row.target:20} cp{row.python} built {row.built:6} checked {row.checked:6} ran {row.ran:10} "
-                  f"{row.kernel:12} {row.size:>9,} B {row.seconds:6.1f} s  {row.note}", flush=True)  # fmt: skip
+            print(f"{row.target:20} cp{row.python} built {row.built:6} checked {row.checked:6} {row.audit:22} "
+                  f"ran {row.ran:10} {row.kernel:12} {row.size:>9,} B {row.seconds:6.1f} s  {row.note}",
+                  flush=True)  # fmt: skip
     if options.json:
         record(rows, options.json)
     return any("FAILED" in (row.built, row.checked, row.ran) for row in rows)

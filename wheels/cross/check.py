@@ -1,16 +1,20 @@
-"""Says what is wrong with a cross-built wheel; silent when its tag tells the truth.
+"""Says what is wrong with a cross-built wheel; when its tag tells the truth, only what auditwheel calls it.
 
-python wheels/cross/check.py TARGET VERSION WHEEL       in an environment that has pyelftools
+python wheels/cross/check.py TARGET VERSION WHEEL       in an environment that has auditwheel and pyelftools
 """
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from foreign import macos_complaints, windows_complaints
 from symbols import complaints, fat, module_of, read_module
-from targets import TARGETS
+from targets import TARGETS, Target
 
 
 def main(name: str, version: str, wheel: Path) -> list[str]:
@@ -21,10 +25,30 @@ def main(name: str, version: str, wheel: Path) -> list[str]:
         machine = read_module(module).machine.removeprefix("EM_").lower()
         right = target.processor.startswith(machine)  # riscv is the name of both widths
         wrong = [] if right else [f"it is for {machine}, not for {target.processor}"]
-        return wrong + complaints(wheel, glibc=target.glibc)
+        report = audit(wheel)
+        print(report["overall_tag"])
+        return wrong + complaints(wheel, glibc=target.glibc) + audit_complaints(report, target)
     if target.system == "Windows":
         return fat(wheel) + windows_complaints(module, target.processor, version)
     return fat(wheel) + macos_complaints(module, target.processor, target.oldest)
+
+
+def audit(wheel: Path) -> dict[str, Any]:
+    """What auditwheel finds out by itself about a Linux wheel."""
+    command = [sys.executable, "-m", "auditwheel", "show", "--json", wheel]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    return dict(report)
+
+
+def audit_complaints(report: dict[str, Any], target: Target) -> list[str]:
+    """Where auditwheel's tag is narrower than that of the target."""
+    out = ["auditwheel: it needs instructions that not every such processor has"] if report["unsupported_isa"] else []
+    kind, _, oldest = target.tag.removesuffix(f"_{target.processor}").partition("_")
+    found = re.fullmatch(rf"{kind}_(\d+)_(\d+)_{target.processor}", report["overall_tag"])
+    if not found or (int(found[1]), int(found[2])) > tuple(map(int, oldest.split("_"))):
+        out.append(f"auditwheel calls it {report['overall_tag']}")
+    return out
 
 
 if __name__ == "__main__":
