@@ -9,9 +9,11 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import apsw
 import numpy as np
 
 from mastra.memory.decay import Decay
@@ -20,8 +22,9 @@ from mastra.ports.vectors import VectorRow
 from mastra.registry import open_url
 from mastra.runtime.services import Services
 from mastra.storage.sqlite import SqliteStorage
+from mastra.types.json import dumps
 from mastra.types.messages import Message
-from mastra.types.records import Order, Put, Table
+from mastra.types.records import Operation, Order, Put, Table
 
 TABLE = Table("bench_rows", ("group+at",))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,17 +66,57 @@ def floor_of_sync(folder: Path) -> float:
     return statistics.median(values)
 
 
+class Noting(SqliteStorage):
+    """Notes what is written, so that the same bytes can be written again without us."""
+
+    last: Sequence[Operation] = ()
+
+    async def write(self, batch: Sequence[Operation]) -> None:
+        """As it is, and noted."""
+        self.last = batch
+        await super().write(batch)
+
+
+async def steps(folder: Path) -> None:
+    """`memory.record` of a step, and by turns a bare commit of the same rows into a file with the same tables."""
+    storage, twin = Noting(folder / "steps.db"), SqliteStorage(folder / "bare.db")
+    memory, shaper = Memory(), Memory()
+    for each, place in ((memory, storage), (shaper, twin)):
+        each.bind(Services(storage=place))
+        await each.record(thread_id="a", resource_id="u", run_id="r", messages=[message(0, "a")])
+    await twin.close()
+    bare = apsw.Connection(str(folder / "bare.db"))
+    bare.execute("PRAGMA synchronous=FULL")
+
+    def commit() -> float:
+        rows = [(f"m_{put.table.name}", put.key, dumps(put.value)) for put in storage.last if isinstance(put, Put)]
+        started = time.perf_counter()
+        bare.execute("BEGIN IMMEDIATE")
+        for table, key, text in rows:
+            sql = "ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
+            bare.execute(f'INSERT INTO "{table}"(tenant, key, value) VALUES(\'\', ?, ?) {sql}', (key, text))  # noqa: S608 - our names
+        bare.execute("COMMIT")
+        return (time.perf_counter() - started) * 1e6
+
+    ours: list[float] = []
+    floor: list[float] = []
+    for number in range(1, 1501):
+        record = memory.record(thread_id="a", resource_id="u", run_id=f"r{number}", messages=[message(number, "a")])
+        started = time.perf_counter()
+        await record
+        ours.append((time.perf_counter() - started) * 1e6)
+        floor.append(commit())
+    show("memory.record of one step, durable", ours)
+    show("by turns: a bare commit of the same rows (apsw)", floor)
+    bare.close()
+    await memory.close()
+    await storage.close()
+
+
 async def appends(storage: SqliteStorage) -> None:
     await storage.write([Put(TABLE, "warm", {})])
     values = await timed(lambda n: storage.write([Put(TABLE, f"k{n}", {"group": "g", "at": n, "text": TEXT})]), 1000)
     show("durable write of one row, one writer", values)
-    memory = Memory()
-    memory.bind(Services(storage=storage))
-    values = await timed(
-        lambda n: memory.record(thread_id="a", resource_id="u", run_id=f"r{n}", step=0, messages=[message(n, "a")]),
-        1000,
-    )
-    show("memory.record of one step, durable", values)
     one = await rate(storage, 1, 1000)
     many = await rate(storage, 64, 8000)
     print(f"{'writes a second: one writer, 64 writers, ratio':58} {one:9.0f} {many:9.0f} {many / one:6.1f}x")
@@ -180,6 +223,7 @@ async def main() -> None:
         print(f"{'floor: sync of 4 kB on this disk':58} median {floor_of_sync(folder):9.0f} µs")
         storage = SqliteStorage(folder / "bench.db")
         await storage.open()
+        await steps(folder)
         await appends(storage)
         await recall(storage)
         await forgetting(storage, int(os.environ.get("FORGET", "100000")))

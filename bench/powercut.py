@@ -19,6 +19,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def make_disk():
     import apsw
 
     files = {}
+    # The power goes at one moment for all files: nothing is written or synced while they are looked at.
+    still = threading.Lock()
 
     class Kept:
         def __init__(self):
@@ -48,19 +51,23 @@ def make_disk():
         def __init__(self, base, name, flags):
             self.path = name if isinstance(name, str) else name.filename()
             super().__init__(base, name, flags)
-            self.kept = files.setdefault(self.path, Kept())
+            with still:
+                self.kept = files.setdefault(self.path, Kept())
 
         def xWrite(self, data, offset):
             super().xWrite(data, offset)
-            self.kept.pending.append((offset, bytes(data)))
+            with still:
+                self.kept.pending.append((offset, bytes(data)))
 
         def xTruncate(self, newsize):
             super().xTruncate(newsize)
-            self.kept.pending.append((newsize, None))
+            with still:
+                self.kept.pending.append((newsize, None))
 
         def xSync(self, flags):
             super().xSync(flags)
-            self.kept.settle()
+            with still:
+                self.kept.settle()
 
     class Disk(apsw.VFS):
         def __init__(self):
@@ -72,9 +79,10 @@ def make_disk():
 
         def xDelete(self, filename, syncdir):
             super().xDelete(filename, syncdir)
-            files.pop(filename, None)
+            with still:
+                files.pop(filename, None)
 
-    return Disk(), files
+    return Disk(), files, still
 
 
 def _put(data, offset, written):
@@ -88,7 +96,7 @@ def _put(data, offset, written):
 
 def cut(files, folder, choose):
     """The files as a disk might have them: of what was not synced each write is lost, kept or torn, in any order."""
-    for path, kept in list(files.items()):
+    for path, kept in files.items():
         data = bytearray(kept.synced)
         writes = list(kept.pending)
         choose.shuffle(writes)
@@ -107,7 +115,7 @@ def cut(files, folder, choose):
 
 
 async def work(path, durability, seconds, seed, target):
-    _disk, files = make_disk()
+    _disk, files, still = make_disk()
     from mastra import Workflow, step
     from mastra.runtime.services import Services
     from mastra.storage.sqlite import SqliteStorage
@@ -151,7 +159,8 @@ async def work(path, durability, seconds, seed, target):
     choose = random.Random(seed)
     await asyncio.sleep(choose.uniform(0.02, seconds))
     say("end", "-")
-    cut(files, target, choose)
+    with still:
+        cut(files, target, choose)
     os._exit(0 if tasks else 1)
 
 
