@@ -1,12 +1,12 @@
-"""Storage and memory on SQLite: appends, group commit, recall, pages. Run: python bench/bench_storage.py [folder]"""
+"""Storage and memory on SQLite: appends, group commit, recall, pages. Run: python bench/bench_storage.py [part ...]"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ async def steps(folder: Path) -> None:
         bare.execute("BEGIN IMMEDIATE")
         for table, key, text in rows:
             sql = "ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
-            bare.execute(f'INSERT INTO "{table}"(tenant, key, value) VALUES(\'\', ?, ?) {sql}', (key, text))  # noqa: S608 - our names
+            bare.execute(f"INSERT INTO \"{table}\"(tenant, key, value) VALUES('', ?, ?) {sql}", (key, text))
         bare.execute("COMMIT")
         return (time.perf_counter() - started) * 1e6
 
@@ -217,21 +217,32 @@ async def pages(storage: SqliteStorage, rows: int) -> None:
     show(f"a page of 40 of one group, {rows:,} rows", values)
 
 
-async def main() -> None:
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
-        folder = Path(name)
-        print(f"{'floor: sync of 4 kB on this disk':58} median {floor_of_sync(folder):9.0f} µs")
-        storage = SqliteStorage(folder / "bench.db")
-        await storage.open()
-        await steps(folder)
-        await appends(storage)
-        await recall(storage)
-        await forgetting(storage, int(os.environ.get("FORGET", "100000")))
-        await starting(folder, 20_000)
-        await pages(storage, 10_000)
-        await pages(storage, int(os.environ.get("ROWS", "1000000")))
-        await storage.close()
+async def both_pages(storage: SqliteStorage, rows: int) -> None:
+    await pages(storage, 10_000)
+    await pages(storage, rows)
+
+
+async def main(folder: Path, only: list[str]) -> None:
+    print(f"{'floor: sync of 4 kB on this disk':58} median {floor_of_sync(folder):9.0f} µs")
+    storage = SqliteStorage(folder / "bench.db")
+    await storage.open()
+    parts = {
+        "steps": lambda: steps(folder),
+        "appends": lambda: appends(storage),
+        "recall": lambda: recall(storage),
+        "forgetting": lambda: forgetting(storage, int(os.environ.get("FORGET", "100000"))),
+        "starting": lambda: starting(folder, 20_000),
+        "pages": lambda: both_pages(storage, int(os.environ.get("ROWS", "1000000"))),
+    }
+    for name in only or parts:
+        await parts[name]()
+    await storage.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", help="steps, appends, recall, forgetting, starting, pages; all without")
+    parser.add_argument("--folder", help="where the files are made")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        asyncio.run(main(Path(name), given.parts))

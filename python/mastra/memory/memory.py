@@ -223,6 +223,7 @@ class Memory(Conversations):
         With a `turn` that is not taken yet, what is read is what was there after the last turn of this thread.
         """
         await self.open()
+        query = await self._understood(query)
         if turn is None or turn.held:
             return (await self._read(thread_id, resource_id, query, limit=last_messages))[0]
         for _ in range(MAX_LOOKS):
@@ -301,28 +302,31 @@ class Memory(Conversations):
             return []
         return await self.threads.messages.last({"threadId": thread_id}, limit)
 
-    async def _related(self, thread_id: str, resource_id: str | None, query: str | None) -> list[Row]:
-        """Messages that fit the query, with neighbours; nothing when the vectors cannot be reached."""
-        recall = self.options.semantic_recall
-        if self._semantic is None or recall is None or not query or not query.strip():
-            return []
+    async def _understood(self, query: str | None) -> str | None:
+        """The question when messages can be found by it; its vector is made before storage is asked for anything."""
+        if self._semantic is None or not query or not query.strip():
+            return None
         try:
-            matches = await self._semantic.query(query, recall, thread_id, resource_id)
+            await self._semantic.embedded(query)
         except MastraError as error:
             # An answer without old messages is better than no answer.
             log.warning("semantic recall failed: %s", error)
+            return None
+        return query
+
+    async def _related(self, thread_id: str, resource_id: str | None, query: str | None) -> list[Row]:
+        """Messages that fit the query, with neighbours; nothing when the vectors cannot be reached."""
+        recall = self.options.semantic_recall
+        if self._semantic is None or recall is None or query is None:
             return []
-        log_of = self.threads.messages
-        found = await log_of.get_many([str((match.metadata or {}).get("messageId", match.id)) for match in matches])
-        owned = [
-            row
-            for row in found.values()
-            # The row decides who may see it, not its vector.
-            if row["threadId"] == thread_id or (resource_id is not None and row["resourceId"] == resource_id)
-        ]
-        before, after = recall.neighbours
-        groups = await asyncio.gather(*(log_of.around(row, before, after) for row in owned))
-        return list({row["id"]: row for group in groups for row in group}.values())
+        from mastra.memory.related import related  # noqa: PLC0415 - only semantic recall needs it
+
+        messages = self.threads.messages
+        try:
+            return await related(self._semantic, messages, recall, query, thread_id=thread_id, resource_id=resource_id)
+        except MastraError as error:
+            log.warning("semantic recall failed: %s", error)
+            return []
 
     async def record(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -104,22 +105,15 @@ class MessageLog:
             if after is None:
                 return rows
 
-    async def around(self, row: Row, before: int, after: int) -> list[Row]:
-        """The neighbours of a message in its thread with it, oldest first."""
-        thread, order = row["threadId"], row["order"]
-        older: list[Row] = []
-        newer: list[Row] = []
-        if before > 0:
-            older = await self.last({"threadId": thread, "order": {"$lt": order}}, min(before, MAX_NEIGHBOURS))
-        if after > 0:
-            page = await self._storage.scan(
-                MESSAGES,
-                {"threadId": thread, "order": {"$gt": order}},
-                order=Order("order"),
-                limit=min(after, MAX_NEIGHBOURS),
-            )
-            newer = [record.value for record in page.records]
-        return [*older, row, *newer]
+    async def around(self, place: Mapping[str, Any], before: int, after: int) -> list[Row]:
+        """The message at the `order` of a `threadId` with its neighbours, oldest first; both sides read at once."""
+        thread, order = place["threadId"], place["order"]
+        newer: Filter = {"threadId": thread, "order": {"$gt": order}}
+        older, page = await asyncio.gather(
+            self.last({"threadId": thread, "order": {"$lte": order}}, min(before, MAX_NEIGHBOURS) + 1),
+            self._storage.scan(MESSAGES, newer, order=Order("order"), limit=min(max(after, 1), MAX_NEIGHBOURS)),
+        )
+        return [*older, *(record.value for record in page.records[:after])]
 
     async def get_many(self, ids: Sequence[str]) -> dict[str, Row]:
         """The messages of these ids that exist."""

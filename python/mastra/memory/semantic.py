@@ -15,7 +15,7 @@ from mastra.memory.options import SemanticRecall
 from mastra.memory.tables import DUE, MESSAGES
 from mastra.ports.embedder import Embedder
 from mastra.ports.storage import Storage
-from mastra.ports.vectors import Match, VectorRow, VectorStore
+from mastra.ports.vectors import Match, SupportsGlance, VectorRow, VectorStore
 from mastra.types.records import Delete, Filter, Operation, Order, Put
 
 Row = dict[str, Any]
@@ -31,6 +31,7 @@ class SemanticIndex:
     def __init__(self, storage: Storage, vectors: VectorStore, embedder: Embedder) -> None:
         self._storage = storage
         self.vectors = vectors
+        self._holding = vectors if isinstance(vectors, SupportsGlance) else None
         self.embedder = embedder
         self._dimension = embedder.dimension
         self._made: set[str] = set()
@@ -50,12 +51,8 @@ class SemanticIndex:
             if row["role"] in {"user", "assistant"} and text_of(row)
         ]
 
-    async def query(self, text: str, recall: SemanticRecall, thread_id: str, resource_id: str | None) -> list[Match]:
-        """The best matches in the scope, one a message."""
-        scope: Filter = {"threadId": thread_id}
-        if recall.scope == "resource" and resource_id is not None:
-            scope = {"resourceId": resource_id}
-        where: Filter = {"$and": [scope, recall.filter]} if recall.filter else scope
+    async def embedded(self, text: str) -> list[float]:
+        """The vector of a question; the last ones are remembered."""
         vector = self._queries.get(text)
         if vector is None:
             found = await self.embedder.embed([text], purpose="query")
@@ -63,16 +60,32 @@ class SemanticIndex:
             if len(self._queries) > MAX_QUERIES:
                 self._queries.popitem(last=False)
         self._dimension = len(vector)
+        return vector
+
+    async def query(self, text: str, recall: SemanticRecall, thread_id: str, resource_id: str | None) -> list[Match]:
+        """The best matches in the scope, one a message."""
+        vector = await self.embedded(text)
+        where = _scope(recall, thread_id, resource_id)
         try:
             matches = await self.vectors.query(self.name, vector, k=recall.top_k * 2, where=where)
         except IndexMissing:
             return []
-        best: dict[str, Match] = {}
-        for match in matches:
-            if recall.threshold is not None and match.score < recall.threshold:
-                continue
-            best.setdefault((match.metadata or {}).get("messageId", match.id), match)
-        return list(best.values())[: recall.top_k]
+        return _best(matches, recall)
+
+    async def glance(
+        self, text: str, recall: SemanticRecall, thread_id: str, resource_id: str | None
+    ) -> list[Match] | None:
+        """The same among the vectors that this process holds, without asking storage; None when it holds none."""
+        if self._holding is None:
+            return None
+        vector = await self.embedded(text)
+        where = _scope(recall, thread_id, resource_id)
+        matches = await self._holding.glance(self.name, vector, k=recall.top_k * 2, where=where)
+        return None if matches is None else _best(matches, recall)
+
+    async def is_current(self) -> bool:
+        """Whether a glance has seen all vectors that there are."""
+        return self._holding is not None and await self._holding.is_current(self.name)
 
     async def run_due(self) -> int:
         """Do the work that is due, some at a time; how many rows were done. Raises what the embedder raises."""
@@ -140,11 +153,27 @@ class SemanticIndex:
                 return
 
 
+def _scope(recall: SemanticRecall, thread_id: str, resource_id: str | None) -> Filter:
+    scope: Filter = {"threadId": thread_id}
+    if recall.scope == "resource" and resource_id is not None:
+        scope = {"resourceId": resource_id}
+    return {"$and": [scope, recall.filter]} if recall.filter else scope
+
+
+def _best(matches: Sequence[Match], recall: SemanticRecall) -> list[Match]:
+    best: dict[str, Match] = {}
+    for match in matches:
+        if recall.threshold is None or match.score >= recall.threshold:
+            best.setdefault((match.metadata or {}).get("messageId", match.id), match)
+    return list(best.values())[: recall.top_k]
+
+
 def metadata_of(row: Row) -> Row:
-    """What can be filtered by."""
+    """What can be filtered by, and where in its thread the message stands."""
     return {
         "messageId": row["id"],
         "threadId": row["threadId"],
+        "order": row["order"],
         "resourceId": row["resourceId"],
         "role": row["role"],
         "createdAt": row["createdAt"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,3 +100,18 @@ class VectorStore(ABC):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Change a row's vector, metadata or both; an unknown id raises `NotFound`."""
+
+
+@runtime_checkable
+class SupportsGlance(Protocol):
+    """A store that searches what this process holds of an index, while the rows themselves are kept elsewhere."""
+
+    async def glance(
+        self, index: str, vector: Sequence[float], *, k: int = 10, where: Filter | None = None
+    ) -> list[Match] | None:
+        """What a query finds in what this process holds, without asking anybody; None when it holds nothing."""
+        ...
+
+    async def is_current(self, index: str) -> bool:
+        """Whether this process holds all that there is, found out by one read."""
+        ...

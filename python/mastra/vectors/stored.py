@@ -323,12 +323,22 @@ class StoredVectors(VectorStore):
         check_k(k)
         check(where)
         held = await self._synced(index)
-        collection = held.collection
-        wanted = check_vector(vector, collection.dimension, collection.metric)
-        async with held.lock:
-            if collection.info().row_count * collection.dimension <= INLINE_NUMBERS:
-                return collection.query(wanted, k, where, include_vector=include_vector)
-            return await asyncio.to_thread(collection.query, wanted, k, where, include_vector=include_vector)
+        return await _search(held, vector, k, where, include_vector=include_vector)
+
+    async def glance(
+        self, index: str, vector: Sequence[float], *, k: int = 10, where: Filter | None = None
+    ) -> list[Match] | None:
+        """What a query finds in what this process holds; None before it has read the index."""
+        check_k(k)
+        check(where)
+        held = self._held.get(check_index(index))
+        return None if held is None else await _search(held, vector, k, where, include_vector=False)
+
+    async def is_current(self, index: str) -> bool:
+        """Whether nobody has changed the index since this process read it."""
+        held = self._held.get(check_index(index))
+        meta = await self._storage.get(INDEXES, _key(index))
+        return held is not None and meta is not None and meta["uid"] == held.uid and meta["rev"] <= held.rev
 
     async def delete(self, index: str, ids: Sequence[str] | None = None, *, where: Filter | None = None) -> int:
         """Remove rows by id or by filter; the number removed."""
@@ -368,6 +378,17 @@ class StoredVectors(VectorStore):
             return [{"id": row_id, "vector": _encode(new), "metadata": kept, "document": document}]
 
         await self._change(index, changed)
+
+
+async def _search(
+    held: _Held, vector: Sequence[float], k: int, where: Filter | None, *, include_vector: bool
+) -> list[Match]:
+    collection = held.collection
+    wanted = check_vector(vector, collection.dimension, collection.metric)
+    async with held.lock:
+        if collection.info().row_count * collection.dimension <= INLINE_NUMBERS:
+            return collection.query(wanted, k, where, include_vector=include_vector)
+        return await asyncio.to_thread(collection.query, wanted, k, where, include_vector=include_vector)
 
 
 def _key(index: str) -> str:

@@ -6,10 +6,12 @@ import pytest
 
 from mastra import Agent, Memory, tool
 from mastra.errors import Aborted, Conflict
+from mastra.memory.options import SemanticRecall
 from mastra.memory.tables import MESSAGES, THREADS
 from mastra.memory.turns import TURNS
 from mastra.providers.scripted import Call, ScriptedModel
 from mastra.storage.memory import MemoryStorage
+from mastra.types.prompt import SystemMessage
 from mastra.types.records import Put
 
 
@@ -173,27 +175,29 @@ class Counting(MemoryStorage):
         super().__init__()
         self.waits, self.written, self._under_way = 0, [], 0
 
-    async def _counted(self, call):
+    async def _counted(self, call, *arguments, **options):
         self.waits += self._under_way == 0
         self._under_way += 1
         try:
-            await asyncio.sleep(0)
-            return await call
+            # Long enough for all that is asked side by side, as every way to a database is.
+            for _ in range(9):
+                await asyncio.sleep(0)
+            return await call(*arguments, **options)
         finally:
             self._under_way -= 1
 
     async def get(self, table, key):
-        return await self._counted(super().get(table, key))
+        return await self._counted(super().get, table, key)
 
     async def get_many(self, table, keys):
-        return await self._counted(super().get_many(table, keys))
+        return await self._counted(super().get_many, table, keys)
 
     async def scan(self, *arguments, **options):
-        return await self._counted(super().scan(*arguments, **options))
+        return await self._counted(super().scan, *arguments, **options)
 
     async def write(self, batch):
         self.written.append([operation.table.name for operation in batch])
-        await self._counted(super().write(batch))
+        await self._counted(super().write, batch)
 
 
 async def asked(storage, memory, text):
@@ -203,7 +207,8 @@ async def asked(storage, memory, text):
 
     def answer(request):
         before.append(storage.waits)
-        seen.extend(part.text for message in request.messages for part in message.parts)
+        said = [message for message in request.messages if not isinstance(message, SystemMessage)]
+        seen.extend(part.text for message in said for part in message.parts)
         return f"answer to {text}"
 
     agent = Agent("a", model=ScriptedModel([answer]), memory=memory)
@@ -228,6 +233,28 @@ async def test_a_turn_waits_for_storage_twice_before_the_model_and_once_after_th
     await stranger.settle()
     assert (await asked(storage, stranger, "four"))[:2] == (3, 4)
     assert (await asked(storage, stranger, "five"))[:2] == (2, 3)
+
+
+async def test_semantic_recall_waits_for_storage_no_more_often():
+    storage = Counting()
+    memory = Memory(storage=storage, last_messages=2, semantic_recall=SemanticRecall(top_k=1), working_memory=True)
+    await asked(storage, memory, "the zebra in the garden")
+    await memory.settle()
+    for text in ("one", "two", "three"):
+        await asked(storage, memory, text)
+        await memory.settle()
+    before, waits, seen = await asked(storage, memory, "what did the zebra do")
+    await memory.settle()
+    assert "the zebra in the garden" in seen
+    assert (before, waits) == (2, 3)
+    # What another process embeds is found, too; the turn that finds it reads once more.
+    stranger = Memory(storage=storage, last_messages=2, semantic_recall=SemanticRecall(top_k=1))
+    await asked(storage, stranger, "the walrus on the roof")
+    await stranger.settle()
+    for text in ("four", "five"):
+        await asked(storage, stranger, text)
+        await stranger.settle()
+    assert "the walrus on the roof" in (await asked(storage, memory, "what did the walrus do"))[2]
 
 
 async def test_what_another_process_says_between_reading_and_writing_is_seen():
