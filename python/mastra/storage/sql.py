@@ -50,7 +50,6 @@ class SqlStorage(KeysetStorage):
     # The columns of a row, quoted.
     tenant_column = "tenant"
     key_column = "key"
-    value_column = "value"
     value_read = "value"
 
     def __init__(self) -> None:
@@ -61,8 +60,11 @@ class SqlStorage(KeysetStorage):
     # ---------------------------------------------------------------- a server's own part
 
     @abstractmethod
-    def session(self, *, write: bool = False) -> AbstractAsyncContextManager[Session]:
-        """A connection; with `write` a transaction that commits at the end or undoes everything."""
+    def session(self, *, write: bool = False, tenant: str | None = None) -> AbstractAsyncContextManager[Session]:
+        """A connection; with `write` a transaction that commits at the end or undoes everything.
+
+        A server that guards rows itself shows those of `tenant` only; None is for work on all of them.
+        """
 
     @abstractmethod
     async def declare(self, table: Table) -> None:
@@ -127,7 +129,7 @@ class SqlStorage(KeysetStorage):
                 f"SELECT {self.key_column}, {self.value_read} FROM {self.name(table)}"  # noqa: S608 - names are checked
                 f" WHERE {self.tenant_column}=%s AND {self.key_column} IN ({marks})"
             )
-            rows = await self._read(sql, [self._bind(table.tenant), *map(self._bind, part)])
+            rows = await self._read(table, sql, [self._bind(table.tenant), *map(self._bind, part)])
             found.update({record.key: record.value for record in self._records(table, rows)})
         return found
 
@@ -136,13 +138,13 @@ class SqlStorage(KeysetStorage):
     ) -> list[Record]:
         """One page of a scan."""
         sql, arguments = self._select(table, chosen, order, place)
-        return self._records(table, await self._read(f"{sql} LIMIT {int(limit)}", arguments))
+        return self._records(table, await self._read(table, f"{sql} LIMIT {int(limit)}", arguments))
 
     async def count_exact(self, table: Table, chosen: Plan) -> int:
         """Counted by the server."""
         clause, arguments = self._where(table, chosen)
         sql = f"SELECT count(*) FROM {self.name(table)} WHERE {clause}"  # noqa: S608 - names are checked
-        return int((await self._read(sql, arguments))[0][0])
+        return int((await self._read(table, sql, arguments))[0][0])
 
     async def search_text(
         self, table: Table, field: str, query: str, *, where: Filter | None = None, limit: int = 10
@@ -163,7 +165,7 @@ class SqlStorage(KeysetStorage):
         records: list[Record] = []
         at = 0
         while len(records) < limit:
-            found = self._records(table, await self._read(sql, [*arguments, *bound, *rank_bound, at]))
+            found = self._records(table, await self._read(table, sql, [*arguments, *bound, *rank_bound, at]))
             records += [record for record in found if matcher(record.value) and search.fits(record.value)]
             at += CHUNK
             if len(found) < CHUNK:
@@ -180,9 +182,9 @@ class SqlStorage(KeysetStorage):
             raise self.translate(error) from error
         self._searched.add(search.slug)
 
-    async def _read(self, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+    async def _read(self, table: Table, sql: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
-            async with self.session() as session:
+            async with self.session(tenant=table.tenant) as session:
                 return await session.run(sql, arguments)
         except Exception as error:
             raise self.translate(error) from error
@@ -265,7 +267,7 @@ class SqlStorage(KeysetStorage):
                     if await self._put_behind(*fenced):
                         return
                     committing = False
-                async with self.session(write=True) as session:
+                async with self.session(write=True, tenant=_only_tenant(checked)) as session:
                     await self._apply(session, checked)
                     committing = True
             except Exception as error:
@@ -379,7 +381,7 @@ class SqlStorage(KeysetStorage):
         claimed: list[Record] = []
         committing = False
         try:
-            async with self.session(write=True) as session:
+            async with self.session(write=True, tenant=table.tenant) as session:
                 cursor: Place | None = None
                 while len(claimed) < limit:
                     sql, arguments = self._select(table, chosen, order, cursor)
@@ -415,6 +417,12 @@ class SqlStorage(KeysetStorage):
                     raise self.translate(error) from error
                 await asyncio.sleep(0.01 * (attempt + 1))
         self._declared.add((table.name, table.indexes))
+
+
+def _only_tenant(checked: list[tuple[Operation, str]]) -> str | None:
+    """Whose rows a batch is about; None when they are of several."""
+    tenants = {operation.table.tenant for operation, _ in checked}
+    return tenants.pop() if len(tenants) == 1 else None
 
 
 def _fenced(checked: list[tuple[Operation, str]]) -> tuple[Expect, Put, str] | None:

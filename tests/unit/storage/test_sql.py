@@ -22,7 +22,7 @@ class Recorder(SqlStorage):
         self.breaks: str | None = None
 
     @asynccontextmanager
-    async def session(self, *, write=False):
+    async def session(self, *, write=False, tenant=None):
         yield self
         if write and self.breaks == "commit":
             raise OSError("broken")
