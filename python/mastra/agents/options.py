@@ -158,6 +158,10 @@ def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
         from mastra.agents.completion import read_completion  # noqa: PLC0415 - only those who check completion
 
         read_completion(options.is_task_complete)
+    if given.get("memory_options"):
+        from mastra.memory.recall_options import read_recall_options  # noqa: PLC0415 - only those who ask memory for more
+
+        options = options._replace(memory_options=read_recall_options(options.memory_options))
     if "model_settings" in given:
         options = options._replace(model_settings=read_settings(options.model_settings))
     if "tool_choice" in given:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mastra.errors import BadDefinition, Conflict, MastraError
 from mastra.memory.conversations import Conversations
 from mastra.memory.options import MemoryOptions, SemanticRecall, WorkingMemory
+from mastra.memory.recall_options import chosen_recall, read_recall_options
 from mastra.memory.threads import ThreadRepo
 from mastra.memory.working import WorkingPages
 from mastra.ports.storage import SupportsBeside
@@ -54,6 +55,13 @@ class Recall(NamedTuple):
     thread: Thread | None = None
     # Ids of messages that stay whatever else has to go.
     pinned: frozenset[str] = NOTHING_PINNED
+
+
+class Question(NamedTuple):
+    """What is said now, and how older messages that fit it are looked for."""
+
+    text: str
+    recall: SemanticRecall
 
 
 class Memory(Conversations):
@@ -216,20 +224,24 @@ class Memory(Conversations):
         resource_id: str | None = None,
         query: str | None = None,
         last_messages: int | bool | None = None,
+        semantic_recall: Mapping[str, Any] | bool | None = None,
         turn: Turn | None = None,
     ) -> Recall:
         """What the model shall see before this turn; reading happens side by side. Once a run.
 
+        `last_messages` and `semantic_recall` (False, or the fields of `SemanticRecall` that differ) are for this turn.
         With a `turn` that is not taken yet, what is read is what was there after the last turn of this thread.
         """
+        asked = read_recall_options({"last_messages": last_messages, "semantic_recall": semantic_recall})
+        recall = chosen_recall(self.options.semantic_recall, asked.get("semantic_recall"))
         await self.open()
-        query = await self._understood(query)
+        question = None if recall is None else await self._understood(query, recall)
         if turn is None or turn.held:
-            return (await self._read(thread_id, resource_id, query, limit=last_messages))[0]
+            return (await self._read(thread_id, resource_id, question, limit=last_messages))[0]
         for _ in range(MAX_LOOKS):
             before = self.threads.revision(thread_id)
             (found, row), busy = await asyncio.gather(
-                self._read(thread_id, resource_id, query, limit=last_messages), turn.busy()
+                self._read(thread_id, resource_id, question, limit=last_messages), turn.busy()
             )
             if busy:
                 break
@@ -238,10 +250,10 @@ class Memory(Conversations):
                 turn.seen = row
                 return found
         await turn.take()
-        return (await self._read(thread_id, resource_id, query, limit=last_messages))[0]
+        return (await self._read(thread_id, resource_id, question, limit=last_messages))[0]
 
     async def _read(
-        self, thread_id: str, resource_id: str | None, query: str | None, *, limit: int | bool | None
+        self, thread_id: str, resource_id: str | None, question: Question | None, *, limit: int | bool | None
     ) -> tuple[Recall, Row | None]:
         threads, options = self.threads, self.options
         limit = options.last_messages if limit is None else int(limit)
@@ -250,7 +262,7 @@ class Memory(Conversations):
             threads.row(thread_id, resource_id=resource_id),
             self._last(thread_id, limit, observed),
             self._working.read(thread_id, resource_id) if self._working else _none(),
-            self._related(thread_id, resource_id, query),
+            self._related(thread_id, resource_id, question),
         )
         system: list[str] = []
         if self._working is not None:
@@ -302,7 +314,7 @@ class Memory(Conversations):
             return []
         return await self.threads.messages.last({"threadId": thread_id}, limit)
 
-    async def _understood(self, query: str | None) -> str | None:
+    async def _understood(self, query: str | None, recall: SemanticRecall) -> Question | None:
         """The question when messages can be found by it; its vector is made before storage is asked for anything."""
         if self._semantic is None or not query or not query.strip():
             return None
@@ -312,18 +324,19 @@ class Memory(Conversations):
             # An answer without old messages is better than no answer.
             log.warning("semantic recall failed: %s", error)
             return None
-        return query
+        return Question(query, recall)
 
-    async def _related(self, thread_id: str, resource_id: str | None, query: str | None) -> list[Row]:
-        """Messages that fit the query, with neighbours; nothing when the vectors cannot be reached."""
-        recall = self.options.semantic_recall
-        if self._semantic is None or recall is None or query is None:
+    async def _related(self, thread_id: str, resource_id: str | None, question: Question | None) -> list[Row]:
+        """Messages that fit the question, with neighbours; nothing when the vectors cannot be reached."""
+        if self._semantic is None or question is None:
             return []
         from mastra.memory.related import related  # noqa: PLC0415 - only semantic recall needs it
 
-        messages = self.threads.messages
         try:
-            return await related(self._semantic, messages, recall, query, thread_id=thread_id, resource_id=resource_id)
+            return await related(
+                self._semantic, self.threads.messages, question.recall, question.text,
+                thread_id=thread_id, resource_id=resource_id,
+            )  # fmt: skip
         except MastraError as error:
             log.warning("semantic recall failed: %s", error)
             return []

@@ -10,6 +10,7 @@ from mastra.types.filters import check
 from mastra.types.records import Filter
 
 Scope: TypeAlias = Literal["thread", "resource"]
+MAX_LAST_MESSAGES = 5_000
 
 DEFAULT_TEMPLATE = """\
 # About the user
@@ -107,8 +108,8 @@ class MemoryOptions:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.last_messages <= 5_000:
-            raise BadDefinition("last_messages is between 0 and 5,000.", hint="Use False for none.")
+        if not 0 <= self.last_messages <= MAX_LAST_MESSAGES:
+            raise BadDefinition(f"last_messages is between 0 and {MAX_LAST_MESSAGES:,}.", hint="Use False for none.")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise BadDefinition("max_tokens is at least 1.")
 

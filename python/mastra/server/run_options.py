@@ -88,8 +88,12 @@ def _place(options: dict[str, Any], memory: dict[str, Any]) -> None:
     options["thread"] = memory.get("thread")
     if memory.get("resource") is not None:
         options["resource"] = memory["resource"]
-    if memory.get("options"):
-        options["memory_options"] = memory["options"]
+    asked = memory.get("options")
+    if isinstance(asked, dict) and "readOnly" in asked:
+        asked = dict(asked)
+        options["read_only"] = bool(asked.pop("readOnly"))
+    if asked:
+        options["memory_options"] = asked
     if memory.get("readOnly"):
         options["read_only"] = True
 

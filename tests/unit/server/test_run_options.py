@@ -85,6 +85,16 @@ async def test_wrong_options_are_refused_or_harmless(body):
         assert got.status_code < 500, got.text
 
 
+async def test_what_a_caller_asks_of_memory_is_read_or_refused_before_the_run():
+    def asking(**options):
+        return {"memory": {"thread": "t", "resource": "r", "options": options}}
+
+    assert (await answer(asking(lastMessages=5, semanticRecall=False, readOnly=True))).status_code == 200
+    refused = await answer(asking(nonsense=1))
+    assert refused.status_code == 400
+    assert "'nonsense'" in refused.text
+
+
 @pytest.mark.parametrize(
     "body",
     [
