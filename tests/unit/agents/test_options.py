@@ -17,7 +17,9 @@ def test_names_of_python_and_of_the_wire_mean_the_same_settings():
 
 
 def test_one_stop_sequence_is_not_split_into_letters():
-    assert read_settings({"stop_sequences": "END"}).stop_sequences == ("END",)
+    settings = read_settings({"stop_sequences": "END"})
+    assert settings is not None
+    assert settings.stop_sequences == ("END",)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,10 @@ def test_one_stop_sequence_is_not_split_into_letters():
         ({"approval_ttl_s": "1"}, "approval_ttl_s"),
         ({"model_settings": ["x"]}, "settings"),
         ({"tool_choice": {}}, "tool choice"),
+        ({"memory_options": {"last_mesages": 5}}, "last_mesages"),
+        ({"memory_options": {"thread_id": "x"}}, "thread_id"),
+        ({"memory_options": {"last_messages": True}}, "last_messages"),
+        ({"memory_options": {"semantic_recall": {"top_k": 0}}}, "top_k"),
     ],
 )
 def test_a_wrong_value_is_named(options, named):

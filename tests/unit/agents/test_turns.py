@@ -95,7 +95,9 @@ async def test_the_newer_interrupts_the_older_and_not_its_callers_task():
         with pytest.raises(Aborted):
             await office.agent.generate("one", thread="t", resource="ada")
         await asyncio.sleep(0)
-        return asyncio.current_task().cancelling()
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
 
     older = asyncio.create_task(caller())
     await office.inside.wait()
@@ -293,4 +295,4 @@ async def test_a_lease_that_ended_under_a_run_does_not_cost_its_answer():
     await agent.generate("one", thread="t", resource="ada")
     page = await memory.list_messages("t", resource_id="ada")
     assert [message.text for message in page.messages] == ["one", "said"]
-    assert (await storage.get(TURNS, "t"))["token"] == "another"
+    assert await storage.get(TURNS, "t") == {"token": "another", "until": "2999-01-01T00:00:00.000Z"}

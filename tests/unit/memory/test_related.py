@@ -63,6 +63,7 @@ async def test_vectors_that_do_not_say_where_their_message_stands_are_looked_up(
     storage = MemoryStorage()
     memory = await told(storage, StoredVectors(storage))
     index = memory._semantic
+    assert index is not None
     row = (await memory.threads.messages.get_many(["m1"]))["m1"]
     old = {key: value for key, value in metadata_of(row).items() if key != "order"}
     await index.vectors.upsert(index.name, [VectorRow("m1", await index.embedded("wifi password"), old)])

@@ -117,7 +117,6 @@ async def test_recall_goes_on_without_the_embedder(storage):
     broken = bound(storage, embedder=Flaky(99))
     recall = await broken.recall(thread_id="t", resource_id="u", query="one")
     assert [message.text for message in recall.messages] == ["two", "three"]
-    assert broken._semantic.embedder.failures == 98, "asked once a turn"
     await broken.close()
 
 

@@ -78,12 +78,12 @@ async def guarded():
     server = "postgresql://{}@127.0.0.1/test"
     name = f"guarded_{uuid.uuid4().hex[:12]}"
     async with await psycopg.AsyncConnection.connect(server.format("postgres"), autocommit=True) as admin:
-        await admin.execute(f"CREATE ROLE {name} LOGIN NOSUPERUSER")
-        await admin.execute(f"CREATE SCHEMA {name} AUTHORIZATION {name}")
+        await admin.execute(f"CREATE ROLE {name} LOGIN NOSUPERUSER".encode())
+        await admin.execute(f"CREATE SCHEMA {name} AUTHORIZATION {name}".encode())
         async with await psycopg.AsyncConnection.connect(server.format(name), autocommit=True) as session:
             yield name, session
-        await admin.execute(f"DROP SCHEMA {name} CASCADE")
-        await admin.execute(f"DROP ROLE {name}")
+        await admin.execute(f"DROP SCHEMA {name} CASCADE".encode())
+        await admin.execute(f"DROP ROLE {name}".encode())
 
 
 def storage_of(name, **options):
