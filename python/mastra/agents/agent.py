@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from mastra.agents.loop import run_loop
 from mastra.agents.options import DEFAULTS, Options, RunOptions, read_options
-from mastra.agents.plan import Plan, is_dynamic, make_plan, narrow, resolve
+from mastra.agents.plan import Plan, check_choice, is_dynamic, make_plan, narrow, resolve
 from mastra.agents.result import RunResult
 from mastra.agents.run import Run
 from mastra.errors import BadDefinition, InvalidInput, Unsupported
@@ -16,7 +16,7 @@ from mastra.runtime.request_context import RESOURCE_ID, THREAD_ID, RequestContex
 from mastra.runtime.services import Services
 from mastra.runtime.stream import Emit, RunStream
 from mastra.types.ids import check_id, new_id
-from mastra.types.message_input import read_messages, user_message
+from mastra.types.message_input import read_messages, says_something, user_message
 from mastra.types.schema import Schema
 
 if TYPE_CHECKING:
@@ -94,6 +94,10 @@ class Agent:
             from mastra.tools.tool import as_tools  # noqa: PLC0415 - a mistake in the tools shows at declaration
 
             self.tools = as_tools(tools)
+        if (agents and not is_dynamic(agents)) or (workflows and not is_dynamic(workflows)):
+            from mastra.agents.delegation import delegate_tools  # noqa: PLC0415 - and so does one in the children
+
+            delegate_tools(None if is_dynamic(agents) else agents, None if is_dynamic(workflows) else workflows)
 
     # ------------------------------------------------------------ running
 
@@ -117,9 +121,11 @@ class Agent:
 
         async def start(emit: Emit) -> RunResult:
             run = await self.begin(messages, {**options, "run_id": run_id}, emit=emit)
+            opened.shape = run.structured
             return await run_loop(run)
 
-        return self._open_stream(start, run_id, detached=bool(options.get("detached")))
+        opened = self._open_stream(start, run_id, detached=bool(options.get("detached")))
+        return opened
 
     def network(self, messages: MessageInput, **options: Unpack[Options]) -> RunStream[Any]:
         """Let a router send the task round by round to sub-agents, workflows and tools (the older protocol)."""
@@ -179,8 +185,12 @@ class Agent:
         )
         if not run.input:
             raise InvalidInput("There are no messages.", hint="Give at least one.")
+        if not says_something(run.input):
+            raise InvalidInput("The message is empty.", hint="Say something: models refuse a request without content.")
         plan = await self.plan(request_context)
         run.plan = plan if not options else narrow(plan, read)
+        if read.tool_choice != "auto":
+            check_choice(read.tool_choice, run.plan)
         if read.thread is not None or read.resource is not None or given is not None:
             _place(run, read, request_context)
         if read.context is not None:
@@ -190,7 +200,9 @@ class Agent:
 
             run.structured = read_structured(run)
         if read.on_chunk is not None:
-            _listen(run, read.on_chunk)
+            from mastra.agents.callbacks import listen  # noqa: PLC0415 - only those who listen need it
+
+            listen(run, read.on_chunk)
         return run
 
     async def carry(self, run: Run) -> RunResult:
@@ -265,9 +277,12 @@ class Agent:
         check_id(run_id, "run id")
 
         async def start(emit: Emit) -> RunResult:
-            return await run_loop(await self.take_up(run_id, tool_call_id, answer, options, emit))
+            run = await self.take_up(run_id, tool_call_id, answer, options, emit)
+            opened.shape = run.structured
+            return await run_loop(run)
 
-        return self._open_stream(start, run_id, detached=bool(options.get("detached")))
+        opened = self._open_stream(start, run_id, detached=bool(options.get("detached")))
+        return opened
 
     async def list_suspended(
         self,
@@ -388,14 +403,3 @@ def _place(run: Run, options: RunOptions, request_context: RequestContext) -> No
         from dataclasses import replace  # noqa: PLC0415 - only runs with a thread pay for it
 
         run.input = [replace(message, thread_id=run.thread_id, resource_id=run.resource_id) for message in run.input]
-
-
-def _listen(run: Run, on_chunk: Any) -> None:
-    """Call `on_chunk` for every chunk, beside whoever reads the stream."""
-    push = run.push
-
-    def both(chunk: Any) -> bool:
-        on_chunk(chunk)
-        return push(chunk) if push is not None else False
-
-    run.push = both

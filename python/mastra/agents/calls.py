@@ -258,6 +258,12 @@ async def _first_look(run: Run, step: Step, call: ToolCall) -> Outcome | None:
     if tool is None:
         hint = near_miss(call.name, run.plan.tools) or f"Known: {', '.join(run.plan.tools) or 'none'}."
         return _refused(call, None, ToolMissing(f"There is no tool {call.name[:80]!r}. {hint}", run_id=run.run_id))
+    specs = run.plan.specs
+    if len(specs) != len(run.plan.tools) and all(spec.name != call.name for spec in specs):
+        # A tool that is there and was not offered: what a step may not do is no matter of the model's good will.
+        return _refused(
+            call, tool, ToolMissing(f"The tool {call.name!r} is not available in this step.", run_id=run.run_id)
+        )
     if step.finish_reason in _CUT:
         return _refused(
             call,
@@ -364,9 +370,12 @@ async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None
         if tracer is None:
             result = await _with_hooks(run, tool, call, context)
         else:
-            with tracer.span(f"tool: {tool.name}", "tool_call", input=call.arguments, entity_name=tool.name) as span:
+            from mastra.agents.traced import shows_output, tool_span  # noqa: PLC0415 - only who traces needs it
+
+            with tool_span(run, tracer, tool, call) as span:
                 result = await _with_hooks(run, tool, call, context)
-                span.set_output(to_json(result))
+                if shows_output(run):
+                    span.set_output(to_json(result))
         _heed_cancellation(run, tool)
         outcome.result, outcome.issues = checked_output(tool, result)
         outcome.model_output = outcome.result if tool.to_model_output is None else to_json(tool.to_model_output(result))

@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mastra.agents.options import read_choice, read_settings
-from mastra.agents.plan import read_models, read_system
+from mastra.agents.model_settings import read_settings
+from mastra.agents.options import read_choice
+from mastra.agents.plan import check_choice, read_models, read_system
 from mastra.agents.processors.processor import ProcessorContext, overrides
 from mastra.errors import InvalidInput, near_miss
 from mastra.tools.tool import as_tools
@@ -77,6 +78,8 @@ def _apply(run: Run, changes: Mapping[str, Any]) -> None:
             run.prompt = [*system, *to_prompt(read_messages(value))]
         else:
             raise InvalidInput(f"prepare_step cannot change {name!r}.", hint=near_miss(name, known))
+    if "tool_choice" in changes:
+        check_choice(run.tool_choice, run.plan)
 
 
 def stream_filter(run: Run) -> Callable[[Chunk], Awaitable[list[Chunk]]] | None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mastra.agents.callbacks import tell
 from mastra.agents.calls import run_calls
+from mastra.agents.endings import after_finish, block_run, fail_run, finish_run, leave_run, suspend_run
 from mastra.agents.fold import fold
 from mastra.agents.payloads import (
-    error_chunk,
-    finish_chunk,
     now_ms,
     remember_wire,
     start_chunk,
@@ -44,28 +43,9 @@ async def run_loop(run: Run) -> RunResult:
     tracer = run.services.tracer
     if tracer is None:
         return await _timed(run)
-    facts = {"entity_type": "agent", "entity_id": run.agent.id, "entity_name": run.agent.name, "run_id": run.run_id}
-    told = run.options.tracing_options or {}
-    shown = None if told.get("hideInput") else [message.to_wire() for message in run.input]
-    with tracer.span(
-        f"agent run: {run.agent.id}",
-        "agent_run",
-        input=shown,
-        metadata=dict(told.get("metadata") or {}) or None,
-        tags=tuple(told.get("tags") or ()),
-        thread_id=run.thread_id,
-        resource_id=run.resource_id,
-        **facts,
-    ) as span:
-        run.span, run.trace_id = span, span.trace_id
-        run.metadata["traceId"] = span.trace_id
-        result = await _timed(run)
-        if not told.get("hideOutput"):
-            span.set_output({"text": result.text, "object": run.object})
-        span.set(finishReason=run.finish_reason, usage=run.usage.to_wire(), steps=len(run.steps))
-        if run.error is not None:
-            span.error = run.error.to_dict()
-        return result
+    from mastra.agents.traced import traced_run  # noqa: PLC0415 - only who traces needs it
+
+    return await traced_run(run, tracer, _timed)
 
 
 async def _timed(run: Run) -> RunResult:
@@ -80,9 +60,11 @@ async def _timed(run: Run) -> RunResult:
             async with asyncio.timeout(seconds):
                 await _guarded(run)
     except TimeoutError:
-        _fail(run, Aborted(f"The run took longer than {seconds:g} s.", run_id=run.run_id, details={"limit": "seconds"}))
+        fail_run(
+            run, Aborted(f"The run took longer than {seconds:g} s.", run_id=run.run_id, details={"limit": "seconds"})
+        )
     except asyncio.CancelledError:
-        _leave(run)
+        leave_run(run)
         raise
     finally:
         if run.background is not None:
@@ -101,16 +83,16 @@ async def _guarded(run: Run) -> None:
             async with held(run):
                 await _in_turn(run)
     except Tripwire as wire:
-        _trip(run, wire)
+        block_run(run, wire)
     except MastraError as error:
-        _fail(run, error)
+        fail_run(run, error)
     except TimeoutError:
         raise
     except Exception as error:
         log.exception("run %s of agent %s failed", run.run_id, run.agent.id)
         failure = RunError(f"{type(error).__name__}: {redact(str(error))}", run_id=run.run_id)
         failure.__cause__ = error
-        _fail(run, failure)
+        fail_run(run, failure)
 
 
 async def _in_turn(run: Run) -> None:
@@ -128,17 +110,17 @@ async def _walk(run: Run) -> None:
         if not await run.resume():
             return
         if not await _after_tools(run, run.steps[-1], list(run.steps[-1].outcomes.values())):
-            await _end(run)
-            await _afterwards(run)
+            await finish_run(run)
+            await after_finish(run)
             return
     else:
         await _begin(run)
         if run.push is not None:
             run.push(start_chunk(run))
     while await _rounds(run):
-        await _end(run)
+        await finish_run(run)
         if run.background is None or not await _woken(run):
-            await _afterwards(run)
+            await after_finish(run)
             return
 
 
@@ -279,9 +261,19 @@ def build_prompt(run: Run) -> list[PromptMessage]:
         only = run.input[0]
         if only.role == "user" and len(only.parts) == 1 and only.parts[0].get("type") == "text":
             prompt.append(UserMessage((TextPart(only.parts[0]["text"]),)))
-            return prompt
+            return prompt if run.structured is None else _reminded(prompt, run.structured.reminder)
     prompt.extend(to_prompt([*run.recalled, *run.context, *run.input]))
-    return prompt
+    return prompt if run.structured is None else _reminded(prompt, run.structured.reminder)
+
+
+def _reminded(prompt: list[PromptMessage], reminder: str | None) -> list[PromptMessage]:
+    """The prompt with a reminder behind what the user said last."""
+    if reminder is None:
+        return prompt
+    last = prompt[-1] if prompt else None
+    if isinstance(last, UserMessage):
+        return [*prompt[:-1], UserMessage((*last.parts, TextPart(reminder)))]
+    return [*prompt, UserMessage((TextPart(reminder),))]
 
 
 # ---------------------------------------------------------------- one call of the model
@@ -344,12 +336,11 @@ async def _ask(run: Run, step: Step, candidate: Candidate) -> None:
         async with aclosing(model.stream(request)) as deltas:
             await fold(deltas, step, run)
         return
-    facts = {"model": model.model_id, "provider": model.provider}
-    with tracer.span(f"model: {model.model_id}", "model_generation", attributes=facts) as span:
+    from mastra.agents.traced import model_span  # noqa: PLC0415 - only who traces needs it
+
+    with model_span(run, tracer, model, step):
         async with aclosing(model.stream(request)) as deltas:
             await fold(deltas, step, run)
-        span.set(usage=step.usage.to_wire(), finishReason=step.finish_reason)
-        span.set_output({"text": step.text, "toolCalls": step.tool_calls})
 
 
 def make_request(run: Run, candidate: Candidate) -> ModelRequest:
@@ -480,118 +471,3 @@ async def _wants_more(run: Run, step: Step) -> str | None:
 
     feedback = await check_completion(run, step)
     return None if len(run.steps) + run.carried >= run.options.max_steps else feedback
-
-
-# ---------------------------------------------------------------- endings
-
-
-async def suspend_run(run: Run, step: Step, outcomes: list[Outcome]) -> None:
-    """Store what waits, then announce it: who answers an announcement always finds it stored."""
-    from mastra.agents.waiting import store_suspension  # noqa: PLC0415 - only runs that wait need it
-
-    if not step.stored:
-        run.parts.extend(step.parts)
-        step.stored = True
-    run.finish_reason = "suspended"
-    await store_suspension(run, step, outcomes)
-    await record(run)
-    if run.push is not None:
-        for outcome in outcomes:
-            if outcome.waits:
-                chunk = outcome.chunk(run)
-                if chunk is not None:
-                    run.push(chunk)
-
-
-async def _end(run: Run) -> None:
-    step = run.steps[-1]
-    if run.push is not None:
-        run.push(finish_chunk(run, step))
-    if run.resumed:
-        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
-
-        await forget_suspension(run)
-
-
-async def _afterwards(run: Run) -> None:
-    if run.options.on_finish is not None or run.plan.scorers:
-        run.services.background.spawn(_after(run), f"after run {run.run_id}")
-
-
-async def _after(run: Run) -> None:
-    if run.options.on_finish is not None:
-        await tell(run, "on_finish", run.options.on_finish, RunResult(run))
-    if run.plan.scorers:
-        from mastra.agents.scoring import score_run  # noqa: PLC0415 - only scored agents need it
-
-        await score_run(run)
-
-
-def _fail(run: Run, error: MastraError) -> None:
-    if isinstance(error, RunError) and not error.run_id:
-        error.run_id = run.run_id
-    run.error = error
-    run.finish_reason = "error"
-    _forget_soon(run)
-    _keep_broken_step(run)
-    if run.push is not None:
-        run.push(error_chunk(run, error))
-        if not run.steps:
-            run.steps.append(Step(0, run.plan.model))
-        step = run.steps[-1]
-        if step.finish_reason == "unknown":
-            step.finish_reason = "error"
-        if step.content is None:
-            remember_wire(run, step)
-        run.push(step_finish_chunk(run, step, continued=False))
-        run.push(finish_chunk(run, step))
-    if run.options.on_error is not None:
-        run.services.background.spawn(tell(run, "on_error", run.options.on_error, error), f"on_error {run.run_id}")
-
-
-def _forget_soon(run: Run) -> None:
-    """A resumed run that has failed waits for nobody any more."""
-    if run.resumed:
-        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
-
-        run.services.background.spawn(forget_suspension(run), f"forget run {run.run_id}")
-
-
-def _keep_broken_step(run: Run, *, quietly: bool = False) -> None:
-    """What was said before the end came; calls without results are mended when the history is read."""
-    step = run.steps[-1] if run.steps else None
-    if step is not None and not step.stored:
-        if not quietly and run.push is not None and step.content is None:
-            remember_wire(run, step)
-        run.parts.extend(step.parts)
-        step.stored = True
-    if run.parts and run.plan.memory is not None and run.thread_id is not None and not run.options.read_only:
-        # Recording goes on by itself: a cancelled task has no time left.
-        run.services.background.spawn(record(run), f"record run {run.run_id}")
-
-
-def _trip(run: Run, wire: Tripwire) -> None:
-    from mastra.types.chunks import Chunk  # noqa: PLC0415 - rare
-
-    payload: dict[str, Any] = {
-        key: wire.details[key] for key in ("metadata", "processorId", "retry") if key in wire.details
-    }
-    run.tripwire = {"reason": wire.message, **payload}
-    run.finish_reason = "tripwire"
-    _forget_soon(run)
-    if run.push is not None:
-        run.push(Chunk("tripwire", run.tripwire, run.run_id, path=run.path))
-
-
-def _leave(run: Run) -> None:
-    """The run was cancelled: keep what is complete, and tell whoever still listens."""
-    if run.signal is not None:
-        run.signal.set()
-    run.finish_reason = "other"
-    _keep_broken_step(run, quietly=True)
-    if run.push is not None:
-        from mastra.types.chunks import Chunk  # noqa: PLC0415 - rare
-
-        run.push(Chunk("abort", {}, run.run_id, path=run.path))
-    if run.options.on_abort is not None:
-        run.services.background.spawn(tell(run, "on_abort", run.options.on_abort, None), f"on_abort {run.run_id}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
+from mastra.agents.model_settings import read_settings
 from mastra.errors import InvalidInput, near_miss
 from mastra.runtime.limits import NO_LIMITS, Limits
 from mastra.types.ids import check_id
@@ -128,7 +128,8 @@ class Options(TypedDict, total=False):
 
 
 DEFAULTS = RunOptions()
-_CHOICES = frozenset({"auto", "none", "required"})
+# What a tool choice may be that names no tool.
+CHOICES = frozenset({"auto", "none", "required"})
 
 
 def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
@@ -154,18 +155,10 @@ def read_options(defaults: RunOptions, given: Mapping[str, Any]) -> RunOptions:
         _check_seconds(name, getattr(options, name))
     if not isinstance(options.until_idle, bool):
         _check_seconds("until_idle", options.until_idle)
-    if options.is_task_complete is not None and "is_task_complete" in given:
-        from mastra.agents.completion import read_completion  # noqa: PLC0415 - only those who check completion
-
-        read_completion(options.is_task_complete)
-    if given.get("memory_options"):
-        from mastra.memory.recall_options import read_recall_options  # noqa: PLC0415 - only those who ask memory for more
-
-        options = options._replace(memory_options=read_recall_options(options.memory_options))
-    if "model_settings" in given:
-        options = options._replace(model_settings=read_settings(options.model_settings))
-    if "tool_choice" in given:
-        options = options._replace(tool_choice=read_choice(options.tool_choice))
+    for name in _READ.keys() & given.keys():
+        value = given[name]
+        if value is not None or name == "tool_choice":
+            options = options._replace(**{name: _READ[name](value)})
     return options
 
 
@@ -179,6 +172,7 @@ def _check_seconds(name: str, value: Any) -> None:
 _KNOWN = frozenset(RunOptions._fields)
 _FUNCTION = (Callable, "Give a function.")
 _LIST = (list | tuple, "Give a list.")
+_SWITCH = (bool, "Give True or False.")
 # What an option must be, and what to do when it is something else; the others are checked where they are read.
 _KINDS: dict[str, tuple[Any, str]] = {
     "limits": (Limits, "Write Limits(tokens=..., cost=...)."),
@@ -187,8 +181,12 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "client_tools": (Mapping, 'Give {"name": {"description": ..., "inputSchema": {...}}}.'),
     "active_tools": (list | tuple | set | frozenset, "Give a list of names."),
     "memory_options": (Mapping, 'Give a mapping like {"last_messages": 5}.'),
+    "provider_options": (Mapping, 'Give {"provider": {"option": value}}.'),
     "stop_when": (Callable | str | list | tuple, "Give a function of the steps, a tool's name, or a list of both."),
     "scorers": (Mapping | list | tuple, 'Give a list of scorers or {"name": scorer}.'),
+    # A value that only looks like a yes must not switch a guard off.
+    "require_tool_approval": (bool | Callable, "Give True, or a function of (arguments, context)."),
+    **dict.fromkeys(("read_only", "return_scorer_data", "detached", "background"), _SWITCH),
     **dict.fromkeys(("input_processors", "output_processors", "error_processors"), _LIST),
     **dict.fromkeys(
         ("prepare_step", "on_chunk", "on_step_finish", "on_finish", "on_error", "on_abort", "on_iteration_complete"),
@@ -196,75 +194,8 @@ _KINDS: dict[str, tuple[Any, str]] = {
     ),
 }
 
-_TEXT_SETTINGS = frozenset({"service_tier", "reasoning_effort"})
-_WHOLE_SETTINGS = frozenset({"max_output_tokens", "top_k", "seed", "max_retries"})
-_SETTINGS = {
-    "temperature": "temperature",
-    "maxOutputTokens": "max_output_tokens",
-    "maxTokens": "max_output_tokens",
-    "topP": "top_p",
-    "topK": "top_k",
-    "presencePenalty": "presence_penalty",
-    "frequencyPenalty": "frequency_penalty",
-    "stopSequences": "stop_sequences",
-    "seed": "seed",
-    "serviceTier": "service_tier",
-    "reasoningEffort": "reasoning_effort",
-    "parallelToolCalls": "parallel_tool_calls",
-    "maxRetries": "max_retries",
-    "timeoutS": "timeout_s",
-    "headers": "headers",
-}
-_SETTING_NAMES = frozenset(_SETTINGS.values())
 
-
-def read_settings(given: ModelSettings | Mapping[str, Any] | None) -> ModelSettings | None:
-    """Model settings from an object or a mapping with names of Python or of the wire."""
-    if given is None or isinstance(given, ModelSettings):
-        return given
-    if not isinstance(given, Mapping):
-        raise InvalidInput(f"Model settings cannot be a {type(given).__name__}.", hint="Use a mapping.")
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        name = key if key in _SETTING_NAMES else _SETTINGS.get(key)
-        if key == "timeout":
-            total = value.get("totalMs") if isinstance(value, Mapping) else value
-            _check_setting("timeout_s", total)
-            name, value = "timeout_s", None if total is None else total / 1000  # noqa: PLW2901 - another unit
-        if name is None:
-            raise InvalidInput(f"There is no model setting {key!r}.", hint=near_miss(key, _SETTING_NAMES))
-        if name == "stop_sequences" and (isinstance(value, str) or value is None):
-            value = () if value is None else (value,)  # noqa: PLW2901 - one shape
-        _check_setting(name, value)
-        if name == "headers" and value is None:
-            continue
-        values[name] = tuple(value) if name == "stop_sequences" else value  # pyright: ignore[reportArgumentType]  # mypy reads it right
-    return ModelSettings(**values)
-
-
-def _check_setting(name: str, value: Any) -> None:
-    """What goes to a provider has the type that every provider expects; values of headers are never shown."""
-    if value is None:
-        return
-    if name == "headers":
-        fits = isinstance(value, Mapping) and all(
-            isinstance(part, str) and part.isprintable() for pair in value.items() for part in pair
-        )
-        kind = "a mapping of printable texts"
-    elif name == "stop_sequences":
-        fits = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
-        kind = "a text or a list of texts"
-    elif name in _TEXT_SETTINGS:
-        fits, kind = isinstance(value, str), "a text"
-    elif name == "parallel_tool_calls":
-        fits, kind = isinstance(value, bool), "true or false"
-    elif name in _WHOLE_SETTINGS:
-        fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-    else:
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-        kind = "a number"
-    if not fits:
-        raise InvalidInput(f"The model setting {name!r} must be {kind}.")
+# ---------------------------------------------------------------- options that are read
 
 
 def read_choice(given: Any) -> str:
@@ -276,6 +207,119 @@ def read_choice(given: Any) -> str:
     return given
 
 
-def is_named_choice(choice: str) -> bool:
-    """Whether a tool choice names a tool."""
-    return choice not in _CHOICES
+def _read_completion(given: Any) -> Any:
+    from mastra.agents.completion import read_completion  # noqa: PLC0415 - only those who check completion
+
+    read_completion(given)
+    return given
+
+
+def _read_memory(given: Mapping[str, Any]) -> Any:
+    if not given:
+        return given
+    from mastra.memory.recall_options import read_recall_options  # noqa: PLC0415 - only those who ask memory for more
+
+    return read_recall_options(given)
+
+
+def _read_conditions(given: Any) -> Any:
+    for condition in given if isinstance(given, list | tuple) else (given,):
+        if not callable(condition) and not isinstance(condition, str):
+            raise InvalidInput(
+                f"A {type(condition).__name__} cannot stop a run.",
+                hint="Give a function of the steps, or a tool's name.",
+            )
+    return given
+
+
+def _read_functions(name: str, fields: tuple[str, ...], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    for field, value in given.items():
+        if field not in fields:
+            raise InvalidInput(f"{name} has no field {field!r}.", hint=near_miss(str(field), fields))
+        if value is not None and not callable(value):
+            raise InvalidInput(f"{name}[{field!r}] cannot be a {type(value).__name__}.", hint="Give a function.")
+    return given
+
+
+def _read_hooks(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _read_functions("hooks", ("before_tool_call", "after_tool_call"), given)
+
+
+_DELEGATION = ("on_delegation_start", "on_delegation_complete", "message_filter", "memory")
+_CHILD_MEMORY = ("own", "shared", "none")
+
+
+def _read_delegation(given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"delegation cannot be a {type(given).__name__}.", hint='Give {"message_filter": function}.')
+    rest = {name: value for name, value in given.items() if name != "memory"}
+    _read_functions("delegation", _DELEGATION, rest)
+    memory = given.get("memory", "own")
+    if memory not in _CHILD_MEMORY:
+        hint = near_miss(str(memory), _CHILD_MEMORY) or f"Use {', '.join(_CHILD_MEMORY)}."
+        raise InvalidInput(f"delegation['memory'] is {memory!r}.", hint=hint)
+    return given
+
+
+_TRACING = {
+    "rootSpanName": "root_span_name",
+    "requestContextKeys": "request_context_keys",
+    "traceId": "trace_id",
+    "parentSpanId": "parent_span_id",
+    "hideInput": "hide_input",
+    "hideOutput": "hide_output",
+    "metadata": "metadata",
+    "tags": "tags",
+}
+_TRACING_KINDS: dict[str, tuple[Any, str]] = {
+    "metadata": (Mapping, "a mapping"),
+    "tags": (list | tuple, "a list of texts"),
+    "request_context_keys": (list | tuple, "a list of texts"),
+    "hide_input": (bool, "true or false"),
+    "hide_output": (bool, "true or false"),
+}
+
+
+def read_tracing(given: Any) -> dict[str, Any]:
+    """Tracing options by their Python names; each may be written as on the wire."""
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"tracing_options cannot be a {type(given).__name__}.", hint='Give {"tags": ["..."]}.')
+    read: dict[str, Any] = {}
+    for key, value in given.items():
+        name = _TRACING.get(str(key), str(key))
+        if name not in _TRACING.values():
+            raise InvalidInput(
+                f"tracing_options has no field {key!r}.", hint=near_miss(str(key), (*_TRACING.values(), *_TRACING))
+            )
+        if value is None:
+            continue
+        kind, words = _TRACING_KINDS.get(name, (str, "a text"))
+        texts = value if isinstance(value, list | tuple) else ()
+        if not isinstance(value, kind) or not all(isinstance(one, str) for one in texts):
+            raise InvalidInput(f"tracing_options[{key!r}] must be {words}.")
+        read[name] = value
+    if "trace_id" in read or "parent_span_id" in read:
+        from mastra.agents.traced import check_trace  # noqa: PLC0415 - only runs of a trace of somebody else
+
+        check_trace(read)
+    return read
+
+
+def _read_retries(given: Any) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise InvalidInput("max_processor_retries must be a whole number, 0 or more.")
+    return given
+
+
+# How the options that have a shape of their own are read.
+_READ: dict[str, Callable[[Any], Any]] = {
+    "tool_choice": read_choice,
+    "model_settings": read_settings,
+    "is_task_complete": _read_completion,
+    "memory_options": _read_memory,
+    "stop_when": _read_conditions,
+    "hooks": _read_hooks,
+    "delegation": _read_delegation,
+    "tracing_options": read_tracing,
+    "max_processor_retries": _read_retries,
+}

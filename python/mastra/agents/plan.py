@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mastra.errors import BadDefinition, near_miss
+from mastra.agents.options import CHOICES
+from mastra.errors import BadDefinition, InvalidInput, near_miss
 from mastra.ports.model import ChatModel
 from mastra.runtime.models import resolve_model
 from mastra.tools.tool import Tool, as_tools, client_tool
@@ -115,7 +116,7 @@ async def make_plan(agent: Agent, request_context: RequestContext) -> Plan:
         input_processors=read_processors(await resolve(agent.input_processors, request_context)),
         output_processors=read_processors(await resolve(agent.output_processors, request_context)),
         error_processors=read_processors(await resolve(agent.error_processors, request_context)),
-        scorers=await resolve(agent.scorers, request_context),
+        scorers=read_scorers(await resolve(agent.scorers, request_context)),
     )
 
 
@@ -146,11 +147,31 @@ def narrow(plan: Plan, options: RunOptions) -> Plan:
     for name in ("input_processors", "output_processors", "error_processors", "scorers"):
         given = getattr(options, name)
         if given is not None:
-            changes[name] = given if name == "scorers" else read_processors(given)
+            changes[name] = read_scorers(given) if name == "scorers" else read_processors(given)
     if options.toolsets or options.client_tools or options.active_tools is not None:
         changes["tools"] = tools = _narrowed_tools(plan.tools, options)
         changes["specs"] = tuple(tool.spec for tool in tools.values())
     return plan._replace(**changes) if changes else plan
+
+
+def check_choice(choice: str, plan: Plan) -> None:
+    """Refuse the choice of a tool that is not there: the model could not follow it."""
+    if choice not in plan.tools and choice not in CHOICES:
+        known = ", ".join(plan.tools) or "none"
+        raise InvalidInput(
+            f"tool_choice names {choice[:80]!r}, which is not among the tools of this run.",
+            hint=near_miss(choice, plan.tools) or f"Use 'auto', 'none', 'required' or one of: {known}.",
+        )
+
+
+def read_scorers(given: Any) -> Any:
+    """The scorers of a definition: a list or a mapping of scorers, names of them, or {scorer, sampling}."""
+    for one in given.values() if isinstance(given, Mapping) else given or ():
+        if not isinstance(one, str | Mapping) and not hasattr(one, "score_run"):
+            raise BadDefinition(
+                f"A {type(one).__name__} is no scorer.", hint='Give scorers, or {"scorer": ..., "sampling": ...}.'
+            )
+    return given
 
 
 def _narrowed_tools(declared: dict[str, Tool], options: RunOptions) -> dict[str, Tool]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from mastra.agents.calls import Outcome, resume_call, settle_call
 from mastra.agents.claims import claim_run, note
 from mastra.agents.digests import digest
+from mastra.agents.endings import suspend_run
 from mastra.agents.journal import CALL, Journal
-from mastra.agents.loop import build_prompt, suspend_run
+from mastra.agents.loop import build_prompt
 from mastra.agents.payloads import remember_wire
 from mastra.agents.recording import record
 from mastra.agents.run import Run, Step

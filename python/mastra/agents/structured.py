@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
-from mastra.errors import BadDefinition, InvalidInput, OutputInvalid
+from mastra.errors import BadDefinition, InvalidInput, OutputInvalid, StreamBroken, near_miss
 from mastra.runtime.asking import output_mode
 from mastra.types.chunks import Chunk
+from mastra.types.growing import MISSING, Read, grower, whole_item
 from mastra.types.json import dumps, loads
 from mastra.types.model import Finish, ModelRequest, OutputSpec, TextDelta
 from mastra.types.partial_json import PartialJson, snapshot
-from mastra.types.prompt import SystemMessage, TextPart, UserMessage
+from mastra.types.prompt import AssistantMessage, PromptMessage, SystemMessage, TextPart, UserMessage
 from mastra.types.schema import Schema
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Structured:
         fallback: Any = _MISSING,
         instructions: str | None = None,
         inject: bool | str = False,
+        use_agent: bool = False,
+        provider_options: Mapping[str, Any] | None = None,
     ) -> None:
         if strategy not in _STRATEGIES:
             raise InvalidInput(f"There is no error strategy {strategy!r}.", hint=f"Use {', '.join(_STRATEGIES)}.")
@@ -54,27 +57,39 @@ class Structured:
         self.fallback = fallback
         self.asked = instructions
         self.inject = inject
+        self.use_agent = use_agent
+        self.provider_options = provider_options
         self.wrapper = _wrapper(schema.json_schema)
         self.json_schema = _wrapped(schema.json_schema, self.wrapper)
         # Whether the answer's shape may stand among the tools: no tool of the agent has its name.
         self.may_call = True
         self.instructions: str | None = None
+        # The same, where it stands behind what the user said: the system prompt then is the same for every shape.
+        self.reminder: str | None = None
         self.feedback: str | None = None
         self.repairs = 0
         self._parser = PartialJson()
         self._shown: Any = _MISSING
         self._accepted: tuple[str, Any] | None = None
         self._typed: Any = _MISSING
+        self._grow: Read | None = None
+        self._item: Read | None = None
 
     def prepare(self, model: ChatModel, *, has_tools: bool) -> None:
         """Decide how to ask, by what the model can do."""
+        if self.model is not None:
+            return  # what is asked is asked of the other model
         mode = self._mode(model, has_tools=has_tools)
         words = [self.asked] if self.asked else []
-        if mode == "prompted" and self.model is None:
+        if mode == "prompted":
             words.append(
                 f"Answer with one JSON value and nothing else. It must fit this JSON Schema:\n{dumps(self.json_schema)}"
             )
-        self.instructions = "\n\n".join(words) or None
+        said = "\n\n".join(words) or None
+        if self.inject == "inline":
+            self.reminder = said
+        else:
+            self.instructions = said
 
     def _mode(self, model: ChatModel, *, has_tools: bool) -> Literal["native", "tool", "prompted"]:
         if self.inject not in (False, "auto"):
@@ -111,6 +126,22 @@ class Structured:
             return None
         self._accepted = (text, made)
         return made
+
+    def value(self, written: Any, *, whole: bool) -> tuple[bool, Any]:
+        """For who reads the stream: the answer as the type that was asked for, as far as it is written."""
+        if whole:
+            return True, self.typed(written)
+        if self._grow is None:
+            self._grow = grower(self.schema)
+        made = self._grow(written)
+        return made is not MISSING, made
+
+    def element(self, written: Any) -> tuple[bool, Any]:
+        """For who reads the stream: one whole element of a list, typed."""
+        if self._item is None:
+            self._item = whole_item(self.schema)
+        made = self._item(written)
+        return made is not MISSING, made
 
     # ------------------------------------------------------------ when it is written
 
@@ -187,22 +218,36 @@ class Structured:
         assert self.model is not None
         run.budget.before_model()
         ask = self.asked or "Write what the text says as JSON of the required shape. Invent nothing."
-        prompt = (SystemMessage(ask), UserMessage((TextPart(step.text),)))
         mode = self._mode(self.model, has_tools=False)
         if mode == "prompted":
-            prompt = (SystemMessage(f"{ask}\nJSON Schema:\n{dumps(self.json_schema)}"), prompt[1])
+            ask = f"{ask}\nJSON Schema:\n{dumps(self.json_schema)}"
         request = ModelRequest(
-            messages=prompt, output=OutputSpec(self.json_schema, mode=mode), deadline=run.budget.deadline
+            messages=self._structuring_prompt(run, step, ask),
+            output=OutputSpec(self.json_schema, mode=mode),
+            provider_options=dict(self.provider_options or {}),
+            deadline=run.budget.deadline,
         )
         said: list[str] = []
+        finished = False
         async with aclosing(self.model.stream(request)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, TextDelta):
                     said.append(delta.text)
                 elif isinstance(delta, Finish):
+                    finished = True
+                    cost = self.model.profile.cost_of(delta.usage)
                     run.usage = run.usage.plus(delta.usage)
-                    run.budget.charge(delta.usage)
+                    run.cost += cost
+                    run.budget.charge(delta.usage, cost)
+        if not finished:
+            raise StreamBroken("The structuring model's answer was cut off.", adapter=self.model.provider)
         return "".join(said)
+
+    def _structuring_prompt(self, run: Run, step: Step, ask: str) -> tuple[PromptMessage, ...]:
+        """The answer alone, or with `use_agent` the whole conversation that it ends."""
+        if not self.use_agent:
+            return SystemMessage(ask), UserMessage((TextPart(step.text),))
+        return *run.prompt, AssistantMessage((TextPart(step.text),)), UserMessage((TextPart(ask),))
 
 
 def _wrapper(schema: Mapping[str, Any]) -> str | None:
@@ -235,6 +280,8 @@ _NAMES = {
     "providerOptions": "provider_options",
 }
 _KNOWN = frozenset({"schema", "model", "instructions", *_NAMES.values()})
+# Where a shape that is asked for in words stands: in the system prompt, behind the user, or nowhere if it need not.
+_INJECTIONS = (None, False, True, "auto", "system", "inline")
 
 
 def read_structured(run: Run) -> Structured:
@@ -243,24 +290,46 @@ def read_structured(run: Run) -> Structured:
     given = options.structured_output
     if given is None:
         made = Structured(Schema.of(options.output))
+    elif options.output is not None:
+        raise InvalidInput("output and structured_output both say a shape.", hint="Give one of them.")
     else:
-        if not isinstance(given, Mapping) or "schema" not in given:
-            given = {"schema": given}
-        named = {_NAMES.get(key, key): value for key, value in given.items()}
-        unknown = named.keys() - _KNOWN
-        if unknown:
-            raise InvalidInput(f"structured_output has no field {min(unknown)!r}.")
+        named = _read_fields(given)
         made = Structured(
             Schema.of(named["schema"]),
             model=_model(named.get("model")),
             strategy=named.get("error_strategy") or "strict",  # pyright: ignore[reportArgumentType]  # mypy reads it right
             fallback=named.get("fallback_value", _MISSING),
             instructions=named.get("instructions"),  # pyright: ignore[reportArgumentType]  # mypy reads it right
-            inject=named.get("json_prompt_injection") or False,  # pyright: ignore[reportArgumentType]  # mypy reads it right
+            inject=named.get("json_prompt_injection") or False,
+            use_agent=bool(named.get("use_agent")),
+            provider_options=named.get("provider_options"),
         )
     made.may_call = OUTPUT_TOOL not in run.plan.tools
     made.prepare(run.plan.model, has_tools=bool(run.plan.specs))
     return made
+
+
+def _read_fields(given: Any) -> dict[str, Any]:
+    """`structured_output` by its Python names; a schema may stand alone."""
+    if not isinstance(given, Mapping):
+        return {"schema": given}
+    named: dict[str, Any] = {_NAMES.get(str(key), str(key)): value for key, value in given.items()}
+    if "schema" not in given:
+        if named and named.keys() <= _KNOWN - {"model", "instructions"}:
+            raise InvalidInput("structured_output has no schema.", hint='Give {"schema": ..., "error_strategy": ...}.')
+        return {"schema": given}
+    unknown = named.keys() - _KNOWN
+    if unknown:
+        name = min(unknown)
+        raise InvalidInput(f"structured_output has no field {name!r}.", hint=near_miss(name, _KNOWN))
+    inject = named.get("json_prompt_injection")
+    if inject not in _INJECTIONS:
+        raise InvalidInput(
+            f"json_prompt_injection cannot be {inject!r}.", hint="Use True, False, 'auto', 'system' or 'inline'."
+        )
+    if not isinstance(named.get("provider_options") or {}, Mapping):
+        raise InvalidInput("structured_output['provider_options'] must be a mapping.")
+    return named
 
 
 def _model(given: Any) -> ChatModel | None:

@@ -11,7 +11,7 @@ from mastra.errors import BadDefinition, ResponseMalformed
 from mastra.providers.failures import error_of_event, error_of_response
 from mastra.providers.keys import KeyReader, KeySource
 from mastra.providers.transport import USER_AGENT, Exchange, Http, HttpOptions, shared_http
-from mastra.types.json import dumps
+from mastra.types.json import dump_bytes
 from mastra.types.secrets import Secret
 
 MOST_BYTES = 256 << 20
@@ -76,7 +76,7 @@ class JsonEndpoint:
 
     async def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to `body`; everything but a JSON object is a typed error."""
-        return await self.ask_with(path, dumps(body).encode())
+        return await self.ask_with(path, dump_bytes(body))
 
     async def ask_with(
         self, path: str, content: bytes, *, content_type: str = JSON, method: str = "POST"

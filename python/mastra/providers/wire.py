@@ -16,7 +16,7 @@ from mastra.providers.failures import error_of_event, error_of_response
 from mastra.providers.framing import Framing, SseFraming
 from mastra.providers.keys import KeyReader, KeySource, redact
 from mastra.providers.transport import USER_AGENT, Exchange, Http, HttpOptions, shared_http, with_timeout
-from mastra.types.json import dumps
+from mastra.types.json import dump_bytes, dumps
 from mastra.types.model import ModelDelta, ModelProfile, ModelRequest, OutputSpec
 from mastra.types.prompt import ReasoningPart, SystemMessage
 from mastra.types.secrets import Secret
@@ -203,7 +203,7 @@ class WireModel(ChatModel):
         composer = reader.composer
         composer.warnings = tuple(warnings)
         composer.request_body = body
-        exchange, secrets = await self._send(request, dumps(body).encode())
+        exchange, secrets = await self._send(request, dump_bytes(body))
         try:
             await self._check_head(exchange, secrets)
             composer.headers = {k: v for k, v in exchange.headers.items() if k not in _HIDDEN_HEADERS}

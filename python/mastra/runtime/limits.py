@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from mastra.types.usage import Usage
 
 
+# Limits that cannot be lifted: they stand between a run and one that never ends.
+_ALWAYS = frozenset({"depth", "answer_chars"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a run and all runs below it may use; None is no limit."""
@@ -32,8 +36,13 @@ class Limits:
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            if value is not None and value < 0:
-                raise BadDefinition(f"The limit {one.name} is {value}.", hint="Limits are positive numbers or None.")
+            if value is None and one.name not in _ALWAYS:
+                continue
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
+                raise BadDefinition(
+                    f"The limit {one.name} is {value!r}.",
+                    hint=f"Limits are numbers, 0 or more{'' if one.name in _ALWAYS else ', or None'}.",
+                )
 
 
 NO_LIMITS = Limits()

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from mastra.errors import Aborted, RunError
 
@@ -25,6 +25,19 @@ log = logging.getLogger("mastra.run")
 
 Push: TypeAlias = "Callable[[Chunk], bool]"
 """Hand a chunk to whoever listens. True: the reader is behind, await `Emit.room()` before the next one."""
+
+
+class Shape(Protocol):
+    """What a structured answer is made into for its reader; each method says whether there is anything yet."""
+
+    def value(self, written: Any, *, whole: bool) -> tuple[bool, Any]:
+        """The answer as far as it is written."""
+        ...
+
+    def element(self, written: Any) -> tuple[bool, Any]:
+        """One whole element of a list."""
+        ...
+
 
 # How long a cancelled run may take to stop its tools before leaving the stream goes on without it.
 GRACE_S = 5.0
@@ -120,6 +133,8 @@ class RunStream(Generic[T]):
         self._failure = failure
         self._entered = False
         self._aborted: str | None = None
+        # Of a run that answers in a shape: from the JSON of its chunks to values of that shape.
+        self.shape: Shape | None = None
 
     # ------------------------------------------------------------ life
 
@@ -240,18 +255,26 @@ class RunStream(Generic[T]):
 
     @property
     def objects(self) -> AsyncIterator[Any]:
-        """The structured answer as far as it goes, each time it has grown."""
+        """The structured answer each time it has grown, typed as far as it goes; at last the whole one.
+
+        Of a model or dataclass, fields that are not there yet are None; what does not fit its type is left out.
+        """
         return self._objects()
 
     @property
     def elements(self) -> AsyncIterator[Any]:
-        """The elements of a structured list, each when it is whole."""
+        """The elements of a structured list, typed, each when it is whole."""
         return self._elements()
 
     async def _objects(self) -> AsyncIterator[Any]:
+        shown: Any = None
         async for chunk in self:
-            if chunk.type == "object":
-                yield chunk.payload
+            if chunk.type not in ("object", "object-result") or self.shape is None:
+                continue
+            known, value = self.shape.value(chunk.payload, whole=chunk.type == "object-result")
+            if known and (shown is None or value != shown[0]):
+                shown = (value,)
+                yield value
         await self.result()
 
     async def _elements(self) -> AsyncIterator[Any]:
@@ -261,8 +284,11 @@ class RunStream(Generic[T]):
                 continue
             # The last one may still grow, until the whole list is there.
             whole = len(chunk.payload) - (chunk.type == "object")
-            while given < whole:
-                yield chunk.payload[given]
+            while given < whole and self.shape is not None:
+                known, value = self.shape.element(chunk.payload[given])
+                if not known:
+                    break  # the model is asked to mend it, and the list comes again
+                yield value
                 given += 1
         await self.result()
 

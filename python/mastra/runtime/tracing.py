@@ -25,7 +25,7 @@ _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]
 
 
 class Remote(NamedTuple):
-    """A span of another system that a trace goes on from."""
+    """A span of another system that a trace goes on from; without a span only the trace is known."""
 
     trace_id: str
     span_id: str
@@ -178,7 +178,7 @@ class Tracer:
             return Span(self, name, type, os.urandom(16).hex(), None, facts)
         remote = entry.remote
         entry.trace_id = os.urandom(16).hex() if remote is None else remote.trace_id
-        if remote is None:
+        if remote is None or not remote.span_id:
             return Span(self, name, type, entry.trace_id, None, facts)
         return Span(self, name, type, remote.trace_id, remote.span_id, {**facts, "remote_parent": True})
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, overload
 
 from mastra.errors import BadDefinition, InvalidInput
+from mastra.tools.declared import check_declaration
 from mastra.tools.docstring import read_docstring
 from mastra.tools.signature import Parameters, read_signature
 from mastra.types.model import ToolSpec
@@ -79,7 +80,7 @@ class Tool:
         self.background = _read_background(background)
         self.strict = strict
         self.provider_options = provider_options
-        self.hooks = dict(hooks or {})
+        self.hooks = {} if hooks is None else hooks
         self.metadata = dict(metadata or {})
         self.version = version
         self.output = None if output is None else Schema.of(output)
@@ -94,9 +95,8 @@ class Tool:
         # `execute(arguments, context)` may leave the context out.
         self.wants_context = execute is not None and not isinstance(input, Parameters) and _takes_two(execute)
         self.spec = self._make_spec(self.id)
-        known = {"before", "after", "on_input_start", "on_input_delta", "on_input_available"}
-        if not known >= self.hooks.keys():
-            raise BadDefinition(f"Tool {id!r} has unknown hooks: {sorted(self.hooks.keys() - known)}.")
+        check_declaration(self)
+        self.hooks = dict(self.hooks)
 
     def _make_spec(self, name: str) -> ToolSpec:
         return ToolSpec(
@@ -143,6 +143,7 @@ class Tool:
             if key not in Tool.__slots__ or key.startswith("_"):
                 raise BadDefinition(f"A tool has no attribute {key!r}.")
             setattr(made, key, value)
+        check_declaration(made)
         made.spec = made._make_spec(name)
         return made
 
@@ -262,6 +263,8 @@ def as_tools(given: Any) -> dict[str, Tool]:
         return {name: named(one, name) for name, one in given.items()}
     if isinstance(given, Tool) or callable(given):
         given = (given,)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise BadDefinition(f"A {type(given).__name__} is no set of tools.", hint="Give a list of tools, or a Toolset.")
     out: dict[str, Tool] = {}
     for one in given:
         several = getattr(one, "tools", None)

@@ -26,6 +26,15 @@ def dumps(value: Any) -> str:
         raise ValueError("the value contains itself or is nested too deeply") from error
 
 
+def dump_bytes(value: Any) -> bytes:
+    """`dumps` as UTF-8. A lone surrogate, which UTF-8 cannot say, becomes a replacement character."""
+    text = dumps(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
 def loads(text: str | bytes) -> Any:
     """Strict JSON: NaN, infinities and a byte-order mark are refused."""
     try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
 
-from mastra.errors import InvalidInput
+from mastra.errors import InvalidInput, near_miss
 from mastra.types.ids import new_id
 from mastra.types.messages import Message, Part, Role
 from mastra.types.prompt import (
@@ -29,6 +29,10 @@ MessageInput: TypeAlias = "str | Message | Mapping[str, Any] | Sequence[str | Me
 _ROLES = frozenset({"user", "assistant", "system", "tool", "signal"})
 _PROMPT = (UserMessage, AssistantMessage, SystemMessage, ToolMessage)
 _MAX_MESSAGES = 10_000
+# The parts of model messages and of stored ones; more begin with `data-` and `tool-`.
+_KINDS = frozenset({"text", "reasoning", "redacted-reasoning", "tool-call", "tool-result", "tool-invocation", "image",
+                    "file", "reasoning-file", "source", "source-url", "source-document", "step-start", "dynamic-tool",
+                    "custom"})  # fmt: skip
 
 
 def user_message(text: str) -> Message:
@@ -67,6 +71,15 @@ def read_messages(given: Any) -> list[Message]:
         else:
             raise InvalidInput(f"messages[{index}] is a {type(one).__name__}.", hint="Use texts or messages.")
     return out
+
+
+def says_something(messages: list[Message]) -> bool:
+    """Whether any of the messages has content: a text that is not blank, a file, a call, a result."""
+    for message in messages:
+        for part in message.parts:
+            if part["type"] != "text" or part["text"].strip():
+                return True
+    return False
 
 
 def _add(out: list[Message], message: Message) -> None:
@@ -228,6 +241,9 @@ def _model_part(part: Any, where: str) -> Part:
         data = part.get("image", part.get("data", part.get("url", "")))
         media = part.get("mediaType") or part.get("mimeType") or ("image/*" if kind == "image" else "")
         return _file(data, media, part.get("filename"))
+    if kind not in _KINDS and not kind.startswith(("data-", "tool-")):
+        # What nobody knows would be left out of the prompt, and the model would answer something else.
+        raise InvalidInput(f"{where}.type is {kind[:40]!r}.", hint=near_miss(kind, _KINDS))
     return dict(part)
 
 

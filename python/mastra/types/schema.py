@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 import typing
 from typing import Any, cast
 
@@ -126,6 +127,8 @@ def _modern(spec: Any) -> Any:
         made.__doc__ = spec.__doc__
         return made
     arguments = typing.get_args(spec)
+    if typing.get_origin(spec) in (typing.Union, types.UnionType):
+        return typing.Union[tuple(_modern(one) for one in arguments)]  # noqa: UP007 - of as many as there are
     if arguments and typing.get_origin(spec) in (list, dict, tuple, set, frozenset):
         return typing.get_origin(spec)[tuple(_modern(one) for one in arguments)]
     return spec

@@ -1,3 +1,6 @@
+# Values of wrong types are given on purpose, and parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false, reportReturnType=false
+
 import asyncio
 import gc
 import threading
@@ -430,3 +433,34 @@ async def test_an_option_of_the_wrong_kind_is_refused_before_the_model_is_asked(
     with pytest.raises(InvalidInput, match=next(iter(wrong))):
         await Agent("a", model=model).generate("x", **wrong)
     assert model.requests == []
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", "  \n", [""], [{"role": "user", "content": ""}], [{"role": "user", "parts": []}]]
+)
+async def test_a_message_that_says_nothing_is_refused_before_a_model_is_asked(nothing):
+    model = ScriptedModel(["x"])
+    with pytest.raises(InvalidInput, match="empty"):
+        await Agent("a", model=model).generate(nothing)
+    assert model.requests == []
+
+
+async def test_a_tool_that_was_not_offered_in_a_step_is_not_run():
+    ran = []
+
+    @tool
+    async def pay(amount: int) -> str:
+        """Pays."""
+        ran.append(amount)
+        return "paid"
+
+    @tool
+    async def look() -> str:
+        """Looks."""
+        return "seen"
+
+    model = ScriptedModel([Call("pay", {"amount": 5}), "Well then."])
+    agent = Agent("a", model=model, tools=[pay, look])
+    result = await agent.generate("go", prepare_step=lambda run, number: {"active_tools": ["look"]})
+    assert ran == []
+    assert result.text == "Well then."

@@ -1,9 +1,12 @@
+# Values of wrong types are given on purpose, and parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false, reportReturnType=false
+
 import pytest
 
 from mastra import Agent, RequestContext, tool
 from mastra.agents.options import DEFAULTS
-from mastra.agents.plan import make_plan, narrow, read_models, read_system, resolve
-from mastra.errors import BadDefinition
+from mastra.agents.plan import check_choice, make_plan, narrow, read_models, read_system, resolve
+from mastra.errors import BadDefinition, InvalidInput
 from mastra.providers.scripted import ScriptedModel
 from mastra.types.prompt import SystemMessage
 
@@ -92,3 +95,23 @@ async def test_two_tools_of_one_name_are_refused():
     agent = Agent("a", model=ScriptedModel(["x"]), tools={"agent-x": add}, agents={"x": child})
     with pytest.raises(BadDefinition, match="two tools called 'agent-x'"):
         await make_plan(agent, RequestContext())
+
+
+async def test_a_tool_that_is_chosen_must_be_there():
+    plan = await plan_of()
+    for choice in ("auto", "none", "required", "add"):
+        check_choice(choice, plan)
+    with pytest.raises(InvalidInput) as caught:
+        check_choice("ad", plan)
+    assert "add" in caught.value.hint
+    agent = Agent("a", model=ScriptedModel(["x"]), tools=[add, sub])
+    for options in ({"tool_choice": "mul"}, {"tool_choice": "add", "active_tools": ["sub"]}):
+        with pytest.raises(InvalidInput, match="tool_choice"):
+            await agent.generate("go", **options)
+
+
+async def test_what_is_no_scorer_is_refused():
+    with pytest.raises(BadDefinition, match="int is no scorer"):
+        await plan_of(scorers=[3])
+    with pytest.raises(BadDefinition, match="no set of tools"):
+        await plan_of(toolsets=[3])

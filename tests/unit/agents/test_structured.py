@@ -1,3 +1,6 @@
+# Values of wrong types are given on purpose, and parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false, reportReturnType=false
+
 import itertools
 from dataclasses import dataclass
 from enum import Enum
@@ -152,8 +155,52 @@ async def test_another_model_may_write_the_object():
 async def test_objects_and_whole_elements_are_read_one_by_one():
     text = '{"elements": [{"name": "Oslo", "people": 7}, {"name": "Bergen", "people": 3}]}'
     async with Agent("a", model=ScriptedModel([Answer(pieces=tuple(text))])).stream("go", output=list[City]) as run:
-        assert [one async for one in run.elements] == [{"name": "Oslo", "people": 7}, {"name": "Bergen", "people": 3}]
+        assert [one async for one in run.elements] == [City("Oslo", 7), City("Bergen", 3)]
     async with Agent("a", model=ScriptedModel([Answer(pieces=tuple(text))])).stream("go", output=list[City]) as run:
         seen = [one async for one in run.objects]
     assert seen[0] == []
-    assert [{"name": "Oslo"}] in seen
+    assert [City("Oslo", None)] in seen
+    assert seen[-1] == [City("Oslo", 7), City("Bergen", 3)]
+
+
+async def test_an_element_that_does_not_fit_waits_until_the_model_has_mended_it():
+    wrong = '{"elements": [{"name": "Oslo", "people": "many"}, {"name": "Bergen", "people": 3}]}'
+    right = '{"elements": [{"name": "Oslo", "people": 7}, {"name": "Bergen", "people": 3}]}'
+    async with agent(wrong, right).stream("go", output=list[City]) as run:
+        assert [one async for one in run.elements] == [City("Oslo", 7), City("Bergen", 3)]
+
+
+async def test_the_structuring_model_may_read_the_conversation_and_is_paid_for():
+    prices = ModelProfile(input_price=1_000_000.0, output_price=0.0)
+    writer = ScriptedModel(['{"name": "Oslo", "people": 7}'], profile=prices)
+    shape = {"schema": City, "model": writer, "useAgent": True, "providerOptions": {"x": {"y": 1}}}
+    result = await agent("Seven.").generate("How many live in Oslo?", structured_output=shape)
+    (request,) = writer.requests
+    said = [part.text for message in request.messages for part in getattr(message, "parts", ())]
+    assert said[:2] == ["How many live in Oslo?", "Seven."]
+    assert request.provider_options == {"x": {"y": 1}}
+    assert result.cost > 0
+
+
+async def test_a_shape_in_words_may_stand_behind_what_the_user_said():
+    model = ScriptedModel(['{"name": "Oslo", "people": 7}'])
+    shape = {"schema": City, "json_prompt_injection": "inline"}
+    result = await Agent("a", instructions="Be brief.", model=model).generate("go", structured_output=shape)
+    system, user = model.requests[0].messages
+    assert (system.text, user.parts[0].text) == ("Be brief.", "go")
+    assert "JSON Schema" in user.parts[1].text
+    assert result.object == City("Oslo", 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"structured_output": {"schema": City, "eror_strategy": "warn"}}, "eror_strategy"),
+        ({"structured_output": {"schema": City, "json_prompt_injection": "sytem"}}, "sytem"),
+        ({"structured_output": {"error_strategy": "warn"}}, "no schema"),
+        ({"structured_output": {"schema": City}, "output": City}, "both"),
+    ],
+)
+async def test_a_shape_that_cannot_be_read_is_refused_at_the_door(options, named):
+    with pytest.raises(InvalidInput, match=named):
+        await agent("x").generate("go", **options)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mastra.errors import InvalidInput
-from mastra.types.json import MAX_DEPTH, dumps, find_unserialisable, loads
+from mastra.types.json import MAX_DEPTH, dump_bytes, dumps, find_unserialisable, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -70,3 +70,8 @@ def test_depth_has_a_limit() -> None:
     found = find_unserialisable([[value]])
     assert found is not None
     assert found[1] == f"nested deeper than {MAX_DEPTH}"
+
+
+def test_a_lone_surrogate_becomes_a_replacement_where_bytes_are_needed():
+    assert loads(dump_bytes({"a": "x\ud800"})) == {"a": "x\ufffd"}
+    assert dump_bytes(["\u00e9"]) == '["\u00e9"]'.encode()

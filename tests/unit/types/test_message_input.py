@@ -1,7 +1,10 @@
+# Values of wrong types are given on purpose, and parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false, reportReturnType=false
+
 import pytest
 
 from mastra.errors import InvalidInput
-from mastra.types.message_input import read_messages
+from mastra.types.message_input import read_messages, says_something
 from mastra.types.message_prompt import to_prompt
 from mastra.types.messages import Message
 from mastra.types.prompt import AssistantMessage, ReasoningPart, TextPart, ToolCallPart, UserMessage
@@ -95,3 +98,14 @@ def test_what_a_provider_wants_back_is_kept(given):
 def test_a_hidden_thought_stays_hidden():
     said = to_prompt(read_messages(AssistantMessage((ReasoningPart("", None, "sealed", SEALED), TextPart("Hi")))))
     assert said[0].parts[0] == ReasoningPart("", None, "sealed", SEALED)
+
+
+def test_a_part_that_nobody_knows_is_refused_with_the_one_that_was_meant():
+    with pytest.raises(InvalidInput) as caught:
+        read_messages([{"role": "user", "content": [{"type": "imag", "image": "x"}]}])
+    assert "'image'" in caught.value.hint
+
+
+@pytest.mark.parametrize(("given", "says"), [("", False), ([" ", ""], False), (["", "x"], True)])
+def test_blank_messages_say_nothing(given, says):
+    assert says_something(read_messages(given)) is says

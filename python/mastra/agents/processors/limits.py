@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mastra.agents.digests import digest
 from mastra.agents.processors.processor import Processor, ProcessorContext
 from mastra.errors import BadDefinition, ModelError, StreamBroken
 from mastra.native.tokens import estimate_tokens
+from mastra.tools.tool import Tool
 from mastra.types.message_prompt import to_prompt
 from mastra.types.prompt import (
     AssistantMessage,
@@ -24,10 +25,11 @@ from mastra.types.prompt import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mastra.agents.run import Run, Step
     from mastra.types.chunks import Chunk
+    from mastra.types.model import ToolSpec
 
 
 def message_tokens(message: PromptMessage, count: Callable[[str], int] = estimate_tokens) -> int:
@@ -227,6 +229,10 @@ class BatchParts(Processor):
         return [chunk._replace(type="text-delta", payload={"id": name, "text": held}), chunk]
 
 
+# What the tool is called that finds others.
+FINDER = "search_tools"
+
+
 class ToolSearch(Processor):
     """For hundreds of tools: the model sees those that fit what is said, and a tool to find others.
 
@@ -247,14 +253,40 @@ class ToolSearch(Processor):
         specs = context.state.get("specs", run.plan.specs)
         if len(specs) <= self._top:
             return
+        if "finder" not in context.state:
+            context.state["found"] = set()
+            context.state["finder"] = self._finder(specs, context.state["found"])
+        finder: Tool = context.state["finder"]
         said = " ".join(
             part.text for message in run.prompt if isinstance(message, UserMessage) for part in message.parts
             if isinstance(part, TextPart)
         )  # fmt: skip
         ranked = rank(said, [(spec.name, f"{spec.name} {spec.description}") for spec in specs])
         used = {call.name for step in run.steps for call in step.calls}
-        chosen = {*ranked[: self._top], *self._always, *used}
-        run.plan = run.plan._replace(specs=tuple(spec for spec in specs if spec.name in chosen))
+        chosen = {*ranked[: self._top], *self._always, *used, *context.state["found"]}
+        tools = run.plan.tools
+        if finder.name not in tools:
+            tools = {**tools, finder.name: finder}
+        shown = [spec for spec in specs if spec.name in chosen]
+        run.plan = run.plan._replace(tools=tools, specs=(*shown, tools[finder.name].spec))
+
+    def _finder(self, specs: Sequence[ToolSpec], found: set[str]) -> Tool:
+        """The tool by which the model finds tools; what it has found can be called from the next step on."""
+        documents = [(spec.name, f"{spec.name} {spec.description}") for spec in specs]
+        said = {spec.name: spec.description for spec in specs}
+
+        async def find(arguments: dict[str, Any]) -> list[dict[str, str]]:
+            words = set(_terms(arguments["query"]))
+            names = rank(arguments["query"], [one for one in documents if words & set(_terms(one[1]))])[: self._top]
+            found.update(names)
+            return [{"name": name, "description": said[name]} for name in names]
+
+        return Tool(
+            FINDER,
+            description="Find more tools by what they do. The tools that are found can be called afterwards.",
+            input={"query": str},
+            execute=find,
+        )
 
 
 def rank(query: str, documents: list[tuple[str, str]]) -> list[str]:

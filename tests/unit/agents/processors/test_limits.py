@@ -1,10 +1,14 @@
+# Values of wrong types are given on purpose, and parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false, reportReturnType=false
+
 import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastra import Agent, tool
+from mastra import Agent, create_tool, tool
 from mastra.agents.processors.limits import (
+    FINDER,
     BatchParts,
     CostGuard,
     ResponseCache,
@@ -142,8 +146,31 @@ async def test_of_hundreds_of_tools_the_model_sees_those_that_fit():
     model = ScriptedModel(["ok"])
     await Agent("a", model=model, tools=tools, input_processors=[ToolSearch(top=5)]).generate("send invoices please")
     names = [spec.name for spec in model.requests[0].tools]
-    assert len(names) == 5
-    assert "sendInvoice" in names
+    assert len(names) == 6
+    assert {"sendInvoice", FINDER} <= set(names)
+
+
+async def test_the_model_finds_other_tools_and_calls_them_from_the_next_step_on():
+    ran = []
+    tools = [create_tool(f"noise{n}", description="Makes noise.", execute=lambda given: given) for n in range(20)]
+
+    async def pay(given):
+        ran.append(given)
+        return "paid"
+
+    tools.append(create_tool("settle_bill", description="Pays what is owed to a supplier.", execute=pay))
+    lines = [Call(FINDER, {"query": "pay a supplier"}), Call("settle_bill", {}), "Paid."]
+    model = ScriptedModel(lines)
+    agent = Agent("a", model=model, tools=tools, input_processors=[ToolSearch(top=3)])
+    result = await agent.generate("noise please")
+    assert result.tool_results[0]["result"] == [
+        {"name": "settle_bill", "description": "Pays what is owed to a supplier."}
+    ]
+    assert ran == [{}]
+    shown = [[spec.name for spec in request.tools] for request in model.requests]
+    assert ["settle_bill" in names for names in shown] == [False, True, True]
+    assert [names.count(FINDER) for names in shown] == [1, 1, 1]
+    assert (await agent.plan()).tools.keys().isdisjoint({FINDER})
 
 
 def test_ranking_prefers_rare_words():
