@@ -280,3 +280,35 @@ async def test_a_stream_that_is_left_has_said_what_was_said_until_then():
                 break
     alike(found, expected)
     assert run.done
+
+
+async def test_a_run_whose_every_call_needs_approval():
+    one = agent("assistant", call("call_89", "get_weather", '{"city":', '"Paris"}'), tools=[get_weather])
+    where: dict[str, Any] = {"thread": "t-ra", "resource": "user-1"}
+    await same(one.stream("weather please", require_tool_approval=True, **where), "require-approval")
+
+
+async def test_an_agent_with_memory():
+    one = agent("memo", text("Hello ", "from ", "the ", "mock ", "model."), memory=Memory())
+    await same(one.stream("Hello again", thread="t-memo2", resource="user-1"), "recall")
+
+
+async def test_the_result_of_a_tool_that_the_caller_ran():
+    about = {"toolCallId": "call_48", "toolName": "change_color"}
+    given = [
+        {"role": "assistant", "content": [{"type": "tool-call", **about, "input": {"color": "red"}}]},
+        {"role": "tool", "content": [{"type": "tool-result", **about, "result": {"ok": True}}]},
+    ]
+    found = await chunks_of(agent("assistant", text(*WEATHER)).stream(given))
+    expected = recorded("client-tool-answered")
+    # There the answer goes on in the message that was given; here it is a message of its own.
+    for chunk in expected[-2:]:
+        payload = chunk["payload"]
+        payload["output"]["steps"] = found[-1]["payload"]["output"]["steps"]
+        payload.pop("response", None)
+    for chunk in found:
+        chunk["payload"].pop("response", None)
+        for message in chunk["payload"].get("messages", {}).get("nonUser", ())[:2]:
+            message["content"][0]["providerOptions"] = {"mastra": {"createdAt": "*"}}
+    assert found[-1]["payload"]["messages"]["user"] == []
+    alike(found, [{**one, "payload": {**one["payload"]}} for one in expected])

@@ -89,17 +89,16 @@ class Outcome:
         if self.status == "failed" and self.error is not None:
             return {**out, "result": self.error.message, "isError": True}
         out["result"] = self.result
+        metadata = self.metadata()
+        if metadata:
+            out["providerMetadata"] = metadata
         return out
 
     def chunk(self, run: Run) -> Chunk | None:
         """What the listener is told."""
         head = {"toolCallId": self.call_id, "toolName": self.name, "args": self.args}
         if self.status == "done":
-            out = self.payload()
-            metadata = self.metadata()
-            if metadata:
-                out["providerMetadata"] = metadata
-            return Chunk("tool-result", out, run.run_id, path=run.path)
+            return Chunk("tool-result", self.payload(), run.run_id, path=run.path)
         if self.status == "failed" and self.error is not None:
             error = {"message": self.error.message, "name": type(self.error).__name__, **self.error.to_dict()}
             return Chunk("tool-error", {**head, "error": error}, run.run_id, path=run.path)

@@ -151,8 +151,13 @@ def step_content(step: Step) -> list[_Json]:
 
 
 def _messages(run: Run) -> _Json:
-    user, other = to_model_wire(run.input), to_model_wire(run.answers())
-    return {"all": [*to_model_wire(run.recalled), *user, *other], "user": user, "nonUser": other}
+    given, other = to_model_wire(run.input), to_model_wire(run.answers())
+    if all(message.role == "user" for message in run.input):
+        user, rest = given, other
+    else:  # a history that was given, or the results of tools that the caller ran
+        user = to_model_wire([message for message in run.input if message.role == "user"])
+        rest = [*to_model_wire([message for message in run.input if message.role != "user"]), *other]
+    return {"all": [*to_model_wire(run.recalled), *given, *other], "user": user, "nonUser": rest}
 
 
 def error_chunk(run: Run, error: Exception) -> Chunk:
