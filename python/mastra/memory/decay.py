@@ -7,6 +7,7 @@ message's metadata (`importance`, 0 to 1), else a guess from who said it and how
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,8 +22,9 @@ from mastra.types.records import Delete, Expect, Filter, Operation, Order, Put, 
 from mastra.types.times import from_wire, to_wire
 
 AUDIT = Table("memory_audit", ("at",))
-# Few at once: whoever answers meanwhile waits for one batch only.
-BATCH = 50
+# Whoever answers meanwhile waits for one batch: it is made as small as it must be to take no longer than this.
+BATCH_S = 0.003
+SMALLEST, LARGEST = 10, 200
 _WEIGHTY = ("remember", "important", "never", "always", "my name", "deadline", "password", "prefer", "allergic")
 
 
@@ -67,6 +69,21 @@ class Forgotten(NamedTuple):
     audit_id: str | None
 
 
+class _Pace:
+    """How much is done at once: as much as took a moment the last time, and then as long a rest."""
+
+    def __init__(self) -> None:
+        self.size = SMALLEST
+        self._began = time.perf_counter()
+
+    async def rest(self) -> None:
+        """Leave to others as much time as the last batch took."""
+        took = time.perf_counter() - self._began
+        self.size = max(SMALLEST, min(LARGEST, int(self.size * min(2.0, BATCH_S / max(took, 1e-6)))))
+        await asyncio.sleep(min(took, 1.0))
+        self._began = time.perf_counter()
+
+
 async def forget(
     threads: ThreadRepo,
     policy: Decay,
@@ -85,7 +102,8 @@ async def forget(
         scope["threadId"] = thread_id
     looked_at = removed = 0
     worths: dict[str, float] = {}
-    async for rows in _old_rows(threads, policy, scope, now):
+    pace = _Pace()
+    async for rows in _old_rows(threads, policy, scope, now, pace):
         looked_at += len(rows)
         going = {row["id"]: policy.worth(row, now) for row in rows}
         going = {message_id: worth for message_id, worth in going.items() if worth < policy.keep_above}
@@ -98,7 +116,7 @@ async def forget(
             worths.update({row["id"]: round(going[row["id"]], 4) for row in victims})
         if removed >= most:
             break
-        await asyncio.sleep(0)
+        await pace.rest()
     audit_id = None
     if not dry_run:
         audit_id = new_id()
@@ -109,14 +127,14 @@ async def forget(
 
 
 async def _old_rows(
-    threads: ThreadRepo, policy: Decay, scope: Filter, now: datetime
+    threads: ThreadRepo, policy: Decay, scope: Filter, now: datetime, pace: _Pace
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Messages older than the policy's age, a batch at a time."""
     where: Filter = {**scope, "order": {"$lt": to_wire(now - policy.min_age)}}
     order = Order("order") if scope else None
     after: str | None = None
     while True:
-        page = await threads.storage.scan(MESSAGES, where, order=order, after=after, limit=BATCH)
+        page = await threads.storage.scan(MESSAGES, where, order=order, after=after, limit=pace.size)
         if page.records:
             yield [record.value for record in page.records]
         after = page.after
