@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from mastra.errors import IndexExists, IndexMissing, near_miss
+from mastra.errors import IndexMissing, near_miss
 from mastra.ports.vectors import IndexInfo, Match, Metric, VectorRow, VectorStore
 from mastra.types.filters import check
 from mastra.types.records import Filter
@@ -13,10 +13,11 @@ from mastra.vectors.collection import Collection
 from mastra.vectors.rows import (
     check_delete,
     check_index,
-    check_k,
     check_metadata,
+    check_query,
     check_row_id,
     check_rows,
+    check_same,
     check_shape,
     check_vector,
 )  # fmt: skip
@@ -47,10 +48,8 @@ class MemoryVectors(VectorStore):
         known = self._collections.get(check_index(index))
         if known is None:
             self._collections[index] = Collection(index, dimension, metric)
-        elif (known.dimension, known.metric) != (dimension, metric):
-            raise IndexExists(
-                f"The index {index!r} has {known.dimension} dimensions and the metric {known.metric}.", adapter="memory"
-            )
+        else:
+            check_same(index, (known.dimension, known.metric), (dimension, metric), "memory")
 
     async def drop(self, index: str) -> None:
         """Remove the index and all its rows."""
@@ -83,8 +82,7 @@ class MemoryVectors(VectorStore):
     ) -> list[Match]:
         """The `k` best rows whose metadata match, best first."""
         collection = self._collection(index)
-        check_k(k)
-        check(where)
+        check_query(k, where)
         wanted = check_vector(vector, collection.dimension, collection.metric)
         return collection.query(wanted, k, where, include_vector=include_vector)
 

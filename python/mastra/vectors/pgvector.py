@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mastra.errors import (
     BadSetting,
-    IndexExists,
     IndexMissing,
     MastraError,
     MissingExtra,
@@ -27,10 +26,11 @@ from mastra.vectors.rows import (
     Vector,
     check_delete,
     check_index,
-    check_k,
     check_metadata,
+    check_query,
     check_row_id,
     check_rows,
+    check_same,
     check_shape,
     check_vector,
 )  # fmt: skip
@@ -142,10 +142,8 @@ class PgVectors(VectorStore):
                     )
         except Exception as error:
             raise translate(error) from error
-        if known is not None and known != (dimension, metric):
-            raise IndexExists(
-                f"The index {index!r} has {known[0]} dimensions and the metric {known[1]}.", adapter="pgvector"
-            )
+        if known is not None:
+            check_same(index, known, (dimension, metric), "pgvector")
 
     async def _shape(self, index: str) -> tuple[int, Metric]:
         check_index(index)
@@ -204,8 +202,7 @@ class PgVectors(VectorStore):
         include_vector: bool = False,
     ) -> list[Match]:
         """The `k` best rows whose metadata match, best first. With a filter the rows it leaves are scanned."""
-        check_k(k)
-        check(where)
+        check_query(k, where)
         dimension, metric = await self._shape(index)
         wanted = _literal(check_vector(vector, dimension, metric))
         clause, arguments = _narrow(where)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from mastra.errors import IndexExists, IndexMissing, MastraError, MissingExtra, NotFound, VectorError
+from mastra.errors import IndexMissing, MastraError, MissingExtra, NotFound, VectorError
 from mastra.ports.vectors import IndexInfo, Match, Metric, VectorRow, VectorStore
 from mastra.types.filters import check, compile_filter, conditions
 from mastra.types.json import dumps, loads
@@ -17,10 +17,11 @@ from mastra.vectors.growing import search_growing
 from mastra.vectors.rows import (
     check_delete,
     check_index,
-    check_k,
     check_metadata,
+    check_query,
     check_row_id,
     check_rows,
+    check_same,
     check_shape,
     check_vector,
 )  # fmt: skip
@@ -76,10 +77,7 @@ class QdrantVectors(VectorStore):
         except Exception as error:
             raise translate(error) from error
         known = await self.describe(index)
-        if (known.dimension, known.metric) != (dimension, metric):
-            raise IndexExists(
-                f"The index {index!r} has {known.dimension} dimensions and the metric {known.metric}.", adapter="qdrant"
-            )
+        check_same(index, (known.dimension, known.metric), (dimension, metric), "qdrant")
 
     async def drop(self, index: str) -> None:
         """Remove the collection."""
@@ -131,8 +129,7 @@ class QdrantVectors(VectorStore):
         include_vector: bool = False,
     ) -> list[Match]:
         """The `k` best rows whose metadata match, best first."""
-        check_k(k)
-        check(where)
+        check_query(k, where)
         dimension, metric = await self._shape(index)
         wanted = check_vector(vector, dimension, metric).tolist()
         narrowed = _narrow(where)

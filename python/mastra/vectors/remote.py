@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
-from mastra.errors import IndexExists, NotFound
+from mastra.errors import NotFound
 from mastra.ports.vectors import IndexInfo, Match, Metric, VectorRow, VectorStore
 from mastra.types.filters import check, compile_filter, conditions
 from mastra.types.json import dumps, loads
@@ -21,10 +21,11 @@ from mastra.vectors.rows import (
     Vector,
     check_delete,
     check_index,
-    check_k,
     check_metadata,
+    check_query,
     check_row_id,
     check_rows,
+    check_same,
     check_shape,
     check_vector,
 )  # fmt: skip
@@ -93,11 +94,7 @@ class RemoteVectors(VectorStore):
         """Make the index."""
         check_index(index)
         check_shape(dimension, metric)
-        known = await self.make(index, dimension, metric)
-        if known != (dimension, metric):
-            raise IndexExists(
-                f"The index {index!r} has {known[0]} dimensions and the metric {known[1]}.", adapter=self.adapter
-            )
+        check_same(index, await self.make(index, dimension, metric), (dimension, metric), self.adapter)
 
     async def drop(self, index: str) -> None:
         """Remove the index and all its rows."""
@@ -127,8 +124,7 @@ class RemoteVectors(VectorStore):
     ) -> list[Match]:
         """The `k` best rows whose metadata match, best first."""
         check_index(index)
-        check_k(k)
-        check(where)
+        check_query(k, where)
         dimension, metric = await self.shape(index)
         wanted = check_vector(vector, dimension, metric)
         texts = demanded_texts(where)

@@ -9,9 +9,11 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from mastra.errors import DimensionMismatch, InvalidId, InvalidInput
+from mastra.errors import DimensionMismatch, IndexExists, InvalidId, InvalidInput
 from mastra.ports.vectors import Metric, VectorRow
+from mastra.types.filters import check
 from mastra.types.json import dumps, find_unserialisable
+from mastra.types.records import Filter
 
 MAX_DIMENSION = 16_384
 MAX_K = 10_000
@@ -37,6 +39,12 @@ def check_shape(dimension: object, metric: object) -> None:
         raise InvalidInput(f"A dimension of {dimension!r} is not between 1 and {MAX_DIMENSION:,}.")
     if metric not in get_args(Metric):
         raise InvalidInput(f"{metric!r} is not a metric.", hint=f"Use {', '.join(get_args(Metric))}.")
+
+
+def check_same(index: str, known: tuple[int, Metric], wanted: tuple[int, Metric], adapter: str) -> None:
+    """An index that is there already has the shape that it shall be made with."""
+    if known != wanted:
+        raise IndexExists(f"The index {index!r} has {known[0]} dimensions and the metric {known[1]}.", adapter=adapter)
 
 
 def check_row_id(value: object) -> str:
@@ -107,11 +115,11 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_has_nul, value))
 
 
-def check_k(k: object) -> int:
-    """How many matches may be asked for."""
+def check_query(k: object, where: Filter | None) -> None:
+    """How many matches may be asked for, and of which rows."""
     if type(k) is not int or not 1 <= k <= MAX_K:
         raise InvalidInput(f"A k of {k!r} is not between 1 and {MAX_K:,}.")
-    return k
+    check(where)
 
 
 def check_delete(ids: Sequence[str] | None, where: object) -> None:

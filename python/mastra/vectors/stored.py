@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mastra.errors import Conflict, IndexExists, IndexMissing, StorageUnavailable, near_miss
+from mastra.errors import Conflict, IndexMissing, StorageUnavailable, near_miss
 from mastra.ports.storage import Storage, SupportsBeside
 from mastra.ports.vectors import IndexInfo, Match, Metric, VectorRow, VectorStore
 from mastra.registry import open_url
@@ -28,10 +28,11 @@ from mastra.vectors.rows import (
     Vector,
     check_delete,
     check_index,
-    check_k,
     check_metadata,
+    check_query,
     check_row_id,
     check_rows,
+    check_same,
     check_shape,
     check_vector,
 )  # fmt: skip
@@ -147,11 +148,7 @@ class StoredVectors(VectorStore):
             await self._storage.write([Expect(INDEXES, _key(index)), Put(INDEXES, _key(index), meta)])
         except Conflict:
             known = await self._meta(index)
-            if (known["dimension"], known["metric"]) != (dimension, metric):
-                raise IndexExists(
-                    f"The index {index!r} has {known['dimension']} dimensions and the metric {known['metric']}.",
-                    adapter="stored",
-                ) from None
+            check_same(index, (known["dimension"], known["metric"]), (dimension, metric), "stored")
 
     async def drop(self, index: str) -> None:
         """Remove the index at once, then its rows some at a time."""
@@ -320,8 +317,7 @@ class StoredVectors(VectorStore):
         include_vector: bool = False,
     ) -> list[Match]:
         """The `k` best rows whose metadata match, best first."""
-        check_k(k)
-        check(where)
+        check_query(k, where)
         held = await self._synced(index)
         return await _search(held, vector, k, where, include_vector=include_vector)
 
@@ -329,8 +325,7 @@ class StoredVectors(VectorStore):
         self, index: str, vector: Sequence[float], *, k: int = 10, where: Filter | None = None
     ) -> list[Match] | None:
         """What a query finds in what this process holds; None before it has read the index."""
-        check_k(k)
-        check(where)
+        check_query(k, where)
         held = self._held.get(check_index(index))
         return None if held is None else await _search(held, vector, k, where, include_vector=False)
 
