@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from tests.conformance.backends import MONGODB, answers
 
 from mastra.errors import SchemaTooNew
 from mastra.ports.storage import Storage, SupportsLayout
@@ -89,7 +91,31 @@ async def redis(layout: int, name: str) -> AsyncIterator[tuple[str, Callable[[],
         await client.aclose()
 
 
-SERVERS: dict[str, Callable[[int, str], Loaded]] = {"postgres": postgres, "mariadb": mariadb, "redis": redis}
+@asynccontextmanager
+async def mongodb(layout: int, name: str) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    pymongo = pytest.importorskip("pymongo")
+    json_util = pytest.importorskip("bson.json_util")
+    if not answers(MONGODB):
+        pytest.skip("no server with MongoDB's protocol runs here")
+    parts = urlsplit(MONGODB)
+    async with pymongo.AsyncMongoClient(f"mongodb://{parts.netloc}") as client:
+        database = client.get_database(name)
+        try:
+            for line in (LAYOUTS / f"mongodb-{layout}.ndjson").read_text().splitlines():
+                collection, document = json_util.loads(line)
+                await database.get_collection(collection).insert_one(document)
+
+            async def age() -> None:
+                await database.get_collection("mastra_layout").update_one({"_id": "layout"}, {"$set": {"version": 99}})
+
+            yield f"mongodb://{parts.netloc}/{name}?{parts.query}", age
+        finally:
+            await client.drop_database(name)
+
+
+SERVERS: dict[str, Callable[[int, str], Loaded]] = {
+    "postgres": postgres, "mariadb": mariadb, "mongodb": mongodb, "redis": redis,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -167,7 +193,8 @@ def test_every_layout_is_kept():
     pytest.importorskip("psycopg")
     pytest.importorskip("asyncmy")
     pytest.importorskip("redis")
-    modules = {"postgres": "SCHEMA_VERSION", "mariadb": "SCHEMA_VERSION", "redis": "LAYOUT"}
+    pytest.importorskip("pymongo")
+    modules = {"postgres": "SCHEMA_VERSION", "mariadb": "SCHEMA_VERSION", "mongodb": "LAYOUT", "redis": "LAYOUT"}
     known = {
         server: getattr(import_module(f"mastra.storage.{server.replace('mariadb', 'mysql')}"), name)
         for server, name in modules.items()
