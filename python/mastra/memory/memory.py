@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mastra.errors import BadDefinition, Conflict, MastraError
@@ -100,6 +101,8 @@ class Memory(Conversations):
             read_only=read_only,
             text_search=text_search,
         )
+        if observational is not None and observational.manage_working_memory and not self.options.working_memory:
+            raise BadDefinition("manage_working_memory needs a page to keep.", hint="Use Memory(working_memory=True).")
         self._storage_spec = storage
         self._vectors_spec = vectors
         self._embedder_spec = embedder
@@ -140,15 +143,23 @@ class Memory(Conversations):
             storage = self._make_storage(services)
             self._threads = ThreadRepo(self._read_through(storage, services), clock=services.clock)
             if self.options.working_memory:
-                self._working = WorkingPages(storage, self.options.working_memory, services.clock)
+                kept = self.options.working_memory
+                if self._observes_page:
+                    kept = replace(kept, read_only=True)
+                self._working = WorkingPages(storage, kept, services.clock)
             if self._observational is not None:
                 from mastra.memory.observations import Observer  # noqa: PLC0415 - brings the model side
 
-                self._observer = Observer(self._threads, self._observational, services.clock)
+                self._observer = Observer(self._threads, self._observational, services.clock, self._working)
             if self.options.semantic_recall:
                 self._semantic = self._make_semantic(services, storage)
                 self._threads.has_vectors = True
         return self._threads
+
+    @property
+    def _observes_page(self) -> bool:
+        """Whether the observer keeps the page of working memory, in the model's place."""
+        return self._observational is not None and self._observational.manage_working_memory
 
     def _make_storage(self, services: Services) -> Storage:
         spec = self._storage_spec
@@ -506,7 +517,8 @@ class Memory(Conversations):
         """The tools that the model gets to use its memory."""
         tools: list[Tool] = []
         working = self.options.working_memory
-        if working is not None and not working.read_only and not self.options.read_only:
+        writes = working is not None and not working.read_only and not self._observes_page
+        if working is not None and writes and not self.options.read_only:
             from mastra.memory.working_tool import make_tool  # noqa: PLC0415 - brings the schema machinery
 
             tools.append(make_tool(self, working))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from mastra.errors import BadDefinition
 from mastra.memory.options import Scope
@@ -13,6 +14,7 @@ from mastra.runtime.models import ModelSpec
 
 _NAME = re.compile(r"[^\W_][\w -]{0,59}")
 MAX_EXTRACTED = 20
+HOOKS = ("on_observation_start", "on_observation_end", "on_reflection_start", "on_reflection_end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,12 @@ class ObservationalMemory:
     share_token_budget: bool = False
     # The tool `recall`, by which the model looks up what was said: in its thread, or in all of the resource.
     retrieval: Scope | None = None
+    # The observer gives the thread its title, and a new one when the conversation turns to something else.
+    thread_title: bool = False
+    # The observer keeps the page of working memory, and the model gets no tool for it.
+    manage_working_memory: bool = False
+    # HOOKS by name: functions, plain or async, that are called with the facts as one mapping.
+    hooks: Mapping[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.message_tokens < 1 or self.observation_tokens < 1 or self.keep_last < 0:
@@ -61,6 +69,11 @@ class ObservationalMemory:
             raise BadDefinition("block_after is at least message_tokens, or a multiple of them from 1.0 on.")
         if self.activate_after_idle is not None and (piece is None or self.activate_after_idle <= timedelta(0)):
             raise BadDefinition("activate_after_idle is a time, and needs buffer_tokens: there is nothing else to use.")
+        unknown = [name for name, hook in self.hooks.items() if name not in HOOKS or not callable(hook)]
+        if unknown:
+            raise BadDefinition(f"{unknown[0]!r} is no hook of observations.", hint=f"Use {', '.join(HOOKS)}.")
+        if self.thread_title and self.scope != "thread":
+            raise BadDefinition("thread_title needs notes of one thread.", hint='Use scope="thread".')
         names = list(self.extract)
         if isinstance(self.extract, str) or len(names) > MAX_EXTRACTED or len(set(names)) < len(names):
             raise BadDefinition(f"extract is a list of at most {MAX_EXTRACTED} different names.")
