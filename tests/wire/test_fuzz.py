@@ -7,6 +7,7 @@ import json
 import re
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.wire.bounded import ask
@@ -21,7 +22,8 @@ TEXT = st.text(max_size=8) | st.sampled_from(["", "\x00", "..", "a/b", "x" * 300
 JSON = st.recursive(
     LEAF | TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
 )
-ROUTES = [route for route in create_app(make(vectors=None)).state.table if route.handler is not None]
+APP = create_app(make(), page=True)
+ROUTES = [route for route in APP.state.table if route.handler is not None]
 
 
 def values(name):
@@ -65,23 +67,30 @@ def requests(draw):
     return route, path, query, body
 
 
-create_shapes = create_app(make(vectors=None)).state.table.shapes
+create_shapes = APP.state.table.shapes
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
-@given(st.lists(requests(), min_size=1, max_size=4))
-def test_no_request_makes_the_server_fail(asked):
+@pytest.fixture(scope="module")
+def runner():
+    """One application for all examples: to make one takes longer than to ask it."""
+    with asyncio.Runner() as made:
+        made.run(APP.startup())
+        yield made
+        made.run(APP.shutdown())
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+@given(asked=st.lists(requests(), min_size=1, max_size=4))
+def test_no_request_makes_the_server_fail(runner, asked):
     async def work():
-        mastra = make()
-        app = create_app(mastra, page=True)
-        async with mastra:
-            for route, path, query, body in asked:
-                prefix = "" if path.startswith("//") else "/api"
-                url = prefix + (path if prefix else path[1:])
-                content = json.dumps(body) if route.method != "GET" else None
-                method = "POST" if route.method == "ALL" else route.method
-                answer = await ask(app, method, url, params=query, content=content)
-                spoken = any(word in answer.text for word in SPOKEN)
-                assert answer.status_code < 500 or spoken, (route.key, path, query, body, answer.text)
+        for route, path, query, body in asked:
+            prefix = "" if path.startswith("//") else "/api"
+            url = prefix + (path if prefix else path[1:])
+            content = json.dumps(body) if route.method != "GET" else None
+            method = "POST" if route.method == "ALL" else route.method
+            answer = await ask(APP, method, url, params=query, content=content)
+            spoken = any(word in answer.text for word in SPOKEN)
+            assert answer.status_code < 500 or spoken, (route.key, path, query, body, answer.text)
 
-    asyncio.run(work())
+    runner.run(work())
