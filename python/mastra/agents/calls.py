@@ -7,6 +7,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
+from mastra.agents.traced import shows_output, tool_span
 from mastra.errors import BadArguments, MastraError, ToolError, ToolFailed, ToolMissing, near_miss
 from mastra.runtime.signals import Suspend, ToolRetry
 from mastra.tools.call import checked_output, run_tool
@@ -369,9 +370,7 @@ async def _execute(run: Run, step: Step, call: ToolCall, resume_data: Any = None
         if tracer is None:
             result = await _with_hooks(run, tool, call, context)
         else:
-            from mastra.agents.traced import shows_output, tool_span  # noqa: PLC0415 - only who traces needs it
-
-            with tool_span(run, tracer, tool, call) as span:
+            with tool_span(run, tracer, call) as span:
                 result = await _with_hooks(run, tool, call, context)
                 if shows_output(run):
                     span.set_output(to_json(result))

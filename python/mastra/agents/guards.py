@@ -10,6 +10,7 @@ from mastra.agents.model_settings import read_settings
 from mastra.agents.options import read_choice
 from mastra.agents.plan import check_choice, read_models, read_system
 from mastra.agents.processors.processor import ProcessorContext, overrides
+from mastra.agents.traced import processor_span
 from mastra.errors import InvalidInput, near_miss
 from mastra.tools.tool import as_tools
 from mastra.types.message_input import read_messages
@@ -28,14 +29,16 @@ async def process_input(run: Run) -> None:
     """Give the caller's messages to the input processors, in their order."""
     for processor in run.plan.input_processors:
         if overrides(processor, "process_input"):
-            run.input = list(await processor.process_input(list(run.input), ProcessorContext(run, processor)))
+            with processor_span(processor, "input"):
+                run.input = list(await processor.process_input(list(run.input), ProcessorContext(run, processor)))
 
 
 async def prepare_step(run: Run, number: int) -> None:
     """Before a call of the model: the step hooks of input processors, then `prepare_step` of the options."""
     for processor in run.plan.input_processors:
         if overrides(processor, "process_input_step"):
-            await processor.process_input_step(run, number, ProcessorContext(run, processor))
+            with processor_span(processor, "inputStep"):
+                await processor.process_input_step(run, number, ProcessorContext(run, processor))
     prepare = run.options.prepare_step
     if prepare is None:
         return
@@ -113,14 +116,16 @@ async def process_output_step(run: Run, step: Step) -> None:
     """Give a finished step to the output processors, in their order."""
     for processor in run.plan.output_processors:
         if overrides(processor, "process_output_step"):
-            await processor.process_output_step(step, ProcessorContext(run, processor))
+            with processor_span(processor, "outputStep"):
+                await processor.process_output_step(step, ProcessorContext(run, processor))
 
 
 async def process_output_result(run: Run) -> None:
     """Give the whole answer to the output processors before it is recorded."""
     for processor in run.plan.output_processors:
         if overrides(processor, "process_output_result"):
-            made = await processor.process_output_result(run.answers(), ProcessorContext(run, processor))
+            with processor_span(processor, "outputResult"):
+                made = await processor.process_output_result(run.answers(), ProcessorContext(run, processor))
             if made:
                 *run.responses, last = made
                 run.parts = list(last.parts)
@@ -129,8 +134,9 @@ async def process_output_result(run: Run) -> None:
 async def process_error(run: Run, error: Exception) -> bool:
     """Whether an error processor wants the step to be tried again."""
     for processor in run.plan.error_processors:
-        if overrides(processor, "process_error") and await processor.process_error(
-            error, ProcessorContext(run, processor)
-        ):
-            return True
+        if overrides(processor, "process_error"):
+            with processor_span(processor, "error"):
+                again = await processor.process_error(error, ProcessorContext(run, processor))
+            if again:
+                return True
     return False

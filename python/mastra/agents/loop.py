@@ -22,6 +22,7 @@ from mastra.agents.payloads import (
 from mastra.agents.recording import record, turn_of
 from mastra.agents.result import RunResult
 from mastra.agents.run import Run, Step
+from mastra.agents.traced import memory_span, traced_generation, traced_inference, traced_run, traced_step
 from mastra.errors import Aborted, Conflict, MastraError, ModelError, RunError, Tripwire
 from mastra.types.message_prompt import assistant_prompt, to_prompt
 from mastra.types.model import ModelRequest, ModelSettings
@@ -41,11 +42,7 @@ ERROR_RETRIES = 10
 async def run_loop(run: Run) -> RunResult:
     """Carry a run from where it stands to its end or its suspension."""
     tracer = run.services.tracer
-    if tracer is None:
-        return await _timed(run)
-    from mastra.agents.traced import traced_run  # noqa: PLC0415 - only who traces needs it
-
-    return await traced_run(run, tracer, _timed)
+    return await _timed(run) if tracer is None else await traced_run(run, tracer, _timed)
 
 
 async def _timed(run: Run) -> RunResult:
@@ -117,7 +114,8 @@ async def _walk(run: Run) -> None:
         await _begin(run)
         if run.push is not None:
             run.push(start_chunk(run))
-    while await _rounds(run):
+    traced = run.services.tracer is not None
+    while await (traced_generation(run, _rounds) if traced else _rounds(run)):
         await finish_run(run)
         if run.background is None or not await _woken(run):
             await after_finish(run)
@@ -126,36 +124,42 @@ async def _walk(run: Run) -> None:
 
 async def _rounds(run: Run) -> bool:
     """Ask the model and run its calls, in turn, until it has answered; False when the run waits for a person."""
+    traced = run.services.tracer is not None
     while True:
-        try:
-            step = await _model_step(run)
-        except Tripwire as wire:
-            if not _may_retry(run, wire):
-                raise
-            continue
-        if step.calls and any(not call.provider_executed for call in step.calls):
-            run.budget.before_tools(len(step.calls))
-            if run.journal is not None:
-                await run.journal.begin(run, step)
-            outcomes = await run_calls(run, step)
-            if any(outcome.waits for outcome in outcomes):
-                await suspend_run(run, step, outcomes)
-                return False
-            if await _after_tools(run, step, outcomes):
-                continue
-        else:
-            try:
-                feedback = await _wants_more(run, step)
-                await _close_step(run, step, continued=feedback is not None)
-            except Tripwire as wire:
-                if not _may_retry(run, wire):
-                    raise
-                continue
-            if feedback is not None:
-                _go_on(run, step)
-                run.prompt.append(UserMessage((TextPart(feedback),)))
-                continue
+        ended = await (traced_step(run, _round) if traced else _round(run))
+        if ended is not None:
+            return ended
+
+
+async def _round(run: Run) -> bool | None:
+    """Ask the model once and run its calls; None when it is to be asked again."""
+    try:
+        step = await _model_step(run)
+    except Tripwire as wire:
+        if not _may_retry(run, wire):
+            raise
+        return None
+    if step.calls and any(not call.provider_executed for call in step.calls):
+        run.budget.before_tools(len(step.calls))
+        if run.journal is not None:
+            await run.journal.begin(run, step)
+        outcomes = await run_calls(run, step)
+        if any(outcome.waits for outcome in outcomes):
+            await suspend_run(run, step, outcomes)
+            return False
+        return None if await _after_tools(run, step, outcomes) else True
+    try:
+        feedback = await _wants_more(run, step)
+        await _close_step(run, step, continued=feedback is not None)
+    except Tripwire as wire:
+        if not _may_retry(run, wire):
+            raise
+        return None
+    if feedback is None:
         return True
+    _go_on(run, step)
+    run.prompt.append(UserMessage((TextPart(feedback),)))
+    return None
 
 
 async def _woken(run: Run) -> bool:
@@ -225,23 +229,26 @@ async def _remember(run: Run) -> None:
 
         await process_input(run)
     if plan.memory is not None and run.thread_id is not None and not run.options.read_only:
-        await plan.memory.record(
-            thread_id=run.thread_id,
-            resource_id=run.resource_id,
-            run_id=run.run_id,
-            step=0,
-            messages=run.input,
-            **_titling(run),
-            **turn_of(run),
-        )
+        with memory_span("save"):
+            await plan.memory.record(
+                thread_id=run.thread_id,
+                resource_id=run.resource_id,
+                run_id=run.run_id,
+                step=0,
+                messages=run.input,
+                **_titling(run),
+                **turn_of(run),
+            )
 
 
 async def _recall(run: Run) -> None:
     query = next((message.text for message in reversed(run.input) if message.role == "user"), None)
     options = dict(run.options.memory_options or {})
-    recall = await run.plan.memory.recall(
-        thread_id=run.thread_id, resource_id=run.resource_id, query=query or None, **options, **turn_of(run)
-    )
+    with memory_span("recall") as span:
+        recall = await run.plan.memory.recall(
+            thread_id=run.thread_id, resource_id=run.resource_id, query=query or None, **options, **turn_of(run)
+        )
+        span.set(messages=len(recall.messages))
     run.recalled = list(recall.messages)
     run.remembered_system = tuple(recall.system)
     run.keep_pinned(recall)
@@ -288,14 +295,14 @@ async def _model_step(run: Run) -> Step:
         from mastra.agents.guards import prepare_step  # noqa: PLC0415 - only those who use it
 
         await prepare_step(run, number)
-    plan = run.plan
+    plan, traced = run.plan, run.services.tracer is not None
     failure: ModelError | None = None
     for index, candidate in enumerate(plan.models):
         step = Step(number, candidate.model)
         if run.push is not None and index == 0:
             run.push(step_start_chunk(run, step))
         try:
-            await _ask(run, step, candidate)
+            await (traced_inference(run, step, candidate, _ask) if traced else _ask(run, step, candidate))
         except ModelError as error:
             # What was said already cannot be taken back: then there is no second model.
             if not step.parts and await _tries_again(run, error):
@@ -330,17 +337,8 @@ async def _tries_again(run: Run, error: ModelError) -> bool:
 
 async def _ask(run: Run, step: Step, candidate: Candidate) -> None:
     request = make_request(run, candidate)
-    model = candidate.model
-    tracer = run.services.tracer
-    if tracer is None:
-        async with aclosing(model.stream(request)) as deltas:
-            await fold(deltas, step, run)
-        return
-    from mastra.agents.traced import model_span  # noqa: PLC0415 - only who traces needs it
-
-    with model_span(run, tracer, model, step):
-        async with aclosing(model.stream(request)) as deltas:
-            await fold(deltas, step, run)
+    async with aclosing(candidate.model.stream(request)) as deltas:
+        await fold(deltas, step, run)
 
 
 def make_request(run: Run, candidate: Candidate) -> ModelRequest:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mastra.agents.traced import memory_span
+
 if TYPE_CHECKING:
     from mastra.agents.run import Run
 
@@ -19,14 +21,15 @@ async def record(run: Run, *, step: int | None = None, last: bool = False) -> No
     memory = run.plan.memory
     if memory is None or run.thread_id is None or run.options.read_only or not (run.parts or run.responses):
         return
-    await memory.record(
-        thread_id=run.thread_id,
-        resource_id=run.resource_id,
-        run_id=run.run_id,
-        step=len(run.steps) + run.carried if step is None else step,
-        messages=run.answers(),
-        **turn_of(run, last=last),
-    )
+    with memory_span("save"):
+        await memory.record(
+            thread_id=run.thread_id,
+            resource_id=run.resource_id,
+            run_id=run.run_id,
+            step=len(run.steps) + run.carried if step is None else step,
+            messages=run.answers(),
+            **turn_of(run, last=last),
+        )
 
 
 def turn_of(run: Run, *, last: bool = False) -> dict[str, Any]:

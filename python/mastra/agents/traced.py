@@ -1,25 +1,30 @@
-"""The spans of a run, of its model calls and of its tools; what the tracing options hide stands in none of them."""
+"""The spans of an agent's run; what the tracing options hide stands in none of them.
+
+They nest as the protocol has it: agent_run > model_generation > model_step > model_inference, with the calls of tools
+in their step. Memory and processors stand where they are at work.
+"""
 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra.errors import InvalidInput
-from mastra.runtime.tracing import Remote, continued
+from mastra.runtime.tracing import NO_SPAN, Remote, continued, current_span, inside
+from mastra.types.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from mastra.agents.plan import Candidate
     from mastra.agents.result import RunResult
     from mastra.agents.run import Run, Step
-    from mastra.ports.model import ChatModel
-    from mastra.runtime.tracing import Span, Tracer
-    from mastra.tools.tool import Tool
+    from mastra.runtime.tracing import NoSpan, Span, Tracer
     from mastra.types.model import ToolCall
 
+T = TypeVar("T")
 _NOTHING: dict[str, Any] = {}
 
 
@@ -29,17 +34,15 @@ async def traced_run(run: Run, tracer: Tracer, carry: Callable[[Run], Awaitable[
     with (
         _joined(told),
         tracer.span(
-            told.get("root_span_name") or f"agent run: {run.agent.id}",
+            told.get("root_span_name") or f"agent run: '{run.agent.id}'",
             "agent_run",
             input=None if told.get("hide_input") else [message.to_wire() for message in run.input],
             metadata=_metadata(run, told) or None,
             tags=tuple(told.get("tags") or ()),
             thread_id=run.thread_id,
             resource_id=run.resource_id,
-            entity_type="agent",
-            entity_id=run.agent.id,
-            entity_name=run.agent.name,
             run_id=run.run_id,
+            **_who(run),
         ) as span,
     ):
         run.span, run.trace_id = span, span.trace_id
@@ -53,26 +56,102 @@ async def traced_run(run: Run, tracer: Tracer, carry: Callable[[Run], Awaitable[
         return result
 
 
-@contextmanager
-def model_span(run: Run, tracer: Tracer, model: ChatModel, step: Step) -> Iterator[None]:
-    """The span of one call of a model."""
-    facts = {"model": model.model_id, "provider": model.provider}
-    with tracer.span(f"model: {model.model_id}", "model_generation", attributes=facts) as span:
-        yield
-        span.set(usage=step.usage.to_wire(), finishReason=step.finish_reason)
-        if not _told(run).get("hide_output"):
-            span.set_output({"text": step.text, "toolCalls": step.tool_calls})
+async def traced_generation(run: Run, work: Callable[[Run], Awaitable[bool]]) -> bool:
+    """Everything from the first call of a model to the answer."""
+    first, model = len(run.steps), run.plan.models[0].model if run.plan.models else None
+    facts = {"model": model.model_id, "provider": model.provider} if model is not None else {}
+    name = f"llm: '{facts.get('model', '')}'"
+    with inside(name, "model_generation", attributes={**facts, "streaming": run.push is not None}, **_who(run)) as span:
+        try:
+            return await work(run)
+        finally:
+            usage = Usage()
+            for step in run.steps[first:]:
+                usage = usage.plus(step.usage)
+            span.set(usage=usage.to_wire(), finishReason=run.finish_reason)
+            if shows_output(run) and run.steps:
+                span.set_output({"text": run.steps[-1].text})
 
 
-def tool_span(run: Run, tracer: Tracer, tool: Tool, call: ToolCall) -> Span:
-    """The span of one tool call."""
-    shown = None if _told(run).get("hide_input") else call.arguments
-    return tracer.span(f"tool: {tool.name}", "tool_call", input=shown, entity_name=tool.name)
+async def traced_step(run: Run, work: Callable[[Run], Awaitable[T]]) -> T:
+    """One call of a model with the calls of tools that it asked for."""
+    number = len(run.steps)
+    with inside(f"step: {number}", "model_step", attributes={"stepIndex": number}, **_who(run)) as span:
+        try:
+            return await work(run)
+        finally:
+            if len(run.steps) > number:
+                _tell(span, run, run.steps[number])
+
+
+async def traced_inference(
+    run: Run, step: Step, candidate: Candidate, work: Callable[[Run, Step, Candidate], Awaitable[None]]
+) -> None:
+    """One request to a model, until its answer is whole."""
+    model = candidate.model
+    facts = {"stepIndex": step.number, "model": model.model_id, "provider": model.provider}
+    with inside(f"inference: {step.number}", "model_inference", attributes=facts, **_who(run)) as span:
+        await work(run, step, candidate)
+        _tell(span, run, step)
+
+
+def _tell(span: Span | NoSpan, run: Run, step: Step) -> None:
+    span.set(usage=step.usage.to_wire(), finishReason=step.finish_reason)
+    if shows_output(run):
+        span.set_output({"text": step.text, "toolCalls": step.tool_calls})
+
+
+def tool_span(run: Run, tracer: Tracer, call: ToolCall) -> Span:
+    """One call of a tool."""
+    return tracer.span(
+        f"tool: '{call.name}'",
+        "tool_call",
+        input=None if _told(run).get("hide_input") else call.arguments,
+        entity_type="tool",
+        entity_id=call.name,
+        entity_name=call.name,
+        attributes={"toolCallId": call.call_id},
+    )
+
+
+def processor_span(processor: Any, phase: str) -> Span | NoSpan:
+    """What a processor does in one phase of a run: `input`, `inputStep`, `outputStep`, `outputResult` or `error`."""
+    if current_span() is None:
+        return NO_SPAN
+    name = processor.id
+    side = {"input": "input", "inputStep": "input_step", "outputStep": "output_step"}.get(phase, "output")
+    return inside(
+        f"{side.replace('_', ' ')} processor: {name}",
+        "processor_run",
+        entity_type=f"{side}_processor",
+        entity_id=name,
+        entity_name=name,
+        attributes={"processorPhase": phase},
+    )
+
+
+def memory_span(operation: str) -> Span | NoSpan:
+    """What memory does for a run: `recall` or `save`."""
+    if current_span() is None:
+        return NO_SPAN
+    side = "input" if operation == "recall" else "output"
+    return inside(
+        f"memory: {operation}",
+        "memory_operation",
+        entity_type=f"{side}_processor",
+        entity_id="message-history",
+        entity_name="MessageHistory",
+        attributes={"operationType": operation},
+    )
 
 
 def shows_output(run: Run) -> bool:
     """Whether what came out may stand in the trace."""
     return not _told(run).get("hide_output")
+
+
+def _who(run: Run) -> dict[str, str]:
+    return {"entity_type": "agent", "entity_id": run.agent.id, "entity_name": run.agent.name}
 
 
 def _told(run: Run) -> Mapping[str, Any]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 # Span type -> (the operation of the conventions, the OTLP kind: 1 internal, 3 client).
 _OPERATIONS = {
     "agent_run": ("invoke_agent", 1),
-    "model_generation": ("chat", 3),
-    "model_step": ("chat", 3),
+    "model_inference": ("chat", 3),
     "tool_call": ("execute_tool", 1),
     "mcp_tool_call": ("execute_tool", 3),
     "workflow_run": ("invoke_workflow", 1),
     "rag_embedding": ("embeddings", 3),
 }
+_COUNTED = frozenset({"agent_run", "model_inference", "rag_embedding"})
 # The answers that the protocol lets a sender repeat a request after.
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,22 +118,28 @@ class OtlpExporter(Exporter):
             facts["gen_ai.tool.name"] = one.entity_name or one.name
         facts["gen_ai.conversation.id"] = one.thread_id
         facts["mastra.run.id"], facts["mastra.resource.id"] = one.run_id, one.resource_id
+        # A model's tokens are told once: by its call, and as a sum by the agent's run.
+        counted = one.type in _COUNTED
         for key, value in one.attributes.items():
+            if key == "usage" and counted:
+                continue
             if key == "finishReason" and isinstance(value, str):
                 facts["gen_ai.response.finish_reasons"] = [value]  # the conventions want one for each choice
             else:
                 facts[_ATTRIBUTES.get(key, f"mastra.{key}")] = value
         usage = one.attributes.get("usage")
-        if isinstance(usage, Mapping):
+        if counted and isinstance(usage, Mapping):
             facts["gen_ai.usage.input_tokens"] = usage.get("inputTokens")
             facts["gen_ai.usage.output_tokens"] = usage.get("outputTokens")
         facts["mastra.tags"] = one.tags or None
         if self._contents:
             facts["mastra.input"], facts["mastra.output"] = one.input, one.output
+        asked = one.attributes.get("model") if operation in {"chat", "embeddings"} else None
+        of_what = asked or one.entity_name or one.entity_id or ""
         out: dict[str, Any] = {
             "traceId": one.trace_id,
             "spanId": one.span_id,
-            "name": f"{operation} {one.entity_name or one.entity_id or ''}".strip() if operation else one.name,
+            "name": f"{operation} {of_what}".strip() if operation else one.name,
             "kind": kind,
             "startTimeUnixNano": _nanos(one.started_at),
             "endTimeUnixNano": _nanos(one.ended_at or one.started_at),

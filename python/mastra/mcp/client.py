@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import BadDefinition, MastraError, McpError, NotFound, near_miss
 from mastra.mcp.foreign import fingerprint, foreign_tool, hidden
 from mastra.mcp.session import HttpServer, Session, StdioServer
+from mastra.runtime.tracing import inside, traceparent
 from mastra.tools.toolset import Toolset
 
 if TYPE_CHECKING:
@@ -179,7 +180,14 @@ class McpClient:
             async def progress(progress: float, total: float | None, message: str | None) -> None:
                 await context.write({"progress": progress, "total": total, "message": message})
 
-            result = await session.ask(lambda client: client.call_tool(tool, arguments, progress_callback=progress))
+            facts = {"mcpServer": server, "mcpMethod": "tools/call"}
+            with inside(f"mcp tool: '{tool}' on '{server}'", "mcp_tool_call", entity_name=tool, attributes=facts):
+                # Taken here: the session works in a task of its own.
+                trace = traceparent()
+                more: dict[str, Any] = {} if trace is None else {"meta": {"traceparent": trace}}
+                result = await session.ask(
+                    lambda client: client.call_tool(tool, arguments, progress_callback=progress, **more)
+                )
             return _wire(result)
 
         return foreign_tool(server, definition, call, prefix=self._prefix, approval=self._approval)

@@ -9,17 +9,20 @@ import base64
 import binascii
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import BadArguments, InputError, MastraError, NotFound, ToolFailed
 from mastra.runtime.request_context import RequestContext
 from mastra.runtime.signals import Suspend, ToolRetry
+from mastra.runtime.tracing import NO_SPAN, NoSpan, Span, continued, parse_traceparent
 from mastra.tools.call import checked_output, run_tool
 from mastra.tools.context import ToolContext
 from mastra.types.ids import new_id
 from mastra.types.json import dumps
+from mastra.types.schema import to_json
 
 if TYPE_CHECKING:
     from mastra.mcp.server import McpServer
@@ -311,7 +314,9 @@ async def _call_tool(server: McpServer, params: dict[str, Any], caller: Caller) 
         emit=_progress(params, caller),
     )
     try:
-        result = await call(server, tool, arguments, context)
+        with _traced(server, tool, params, arguments, caller) as around:
+            result = await call(server, tool, arguments, context)
+            around.set_output(to_json(result))
     except BadArguments as error:
         return _refusal(_explained(tool, arguments, error))
     except ToolRetry as error:
@@ -321,6 +326,35 @@ async def _call_tool(server: McpServer, params: dict[str, Any], caller: Caller) 
     except MastraError as error:
         return _refusal(error.message)
     return _outcome(tool, result)
+
+
+@contextmanager
+def _traced(
+    server: McpServer, tool: Tool, params: dict[str, Any], arguments: dict[str, Any], caller: Caller
+) -> Iterator[Span | NoSpan]:
+    """The span of a call, in the trace that the caller's `_meta` names."""
+    tracer = None if caller.services is None else caller.services.tracer
+    if tracer is None:
+        yield NO_SPAN
+        return
+    meta = params.get("_meta")
+    given = meta.get("traceparent") if isinstance(meta, dict) else None
+    remote = parse_traceparent(given) if isinstance(given, str) else None
+    facts = {"mcpMethod": "tools/call", "targetName": tool.name, "mcpServer": server.name}
+    with (
+        nullcontext() if remote is None else continued(remote),
+        tracer.span(
+            f"tools/call {tool.name}",
+            "mcp_server_request",
+            input={"name": tool.name, "arguments": arguments},
+            entity_type="mcp_server",
+            entity_id=server.id,
+            entity_name=server.name,
+            resource_id=caller.resource,
+            attributes=facts,
+        ) as span,
+    ):
+        yield span
 
 
 def _outcome(tool: Tool, result: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mastra.memory.tables import DUE, MESSAGES
 from mastra.ports.embedder import Embedder
 from mastra.ports.storage import Storage
 from mastra.ports.vectors import Match, SupportsGlance, VectorRow, VectorStore
+from mastra.runtime.vector_spans import embedding_span, vector_span
 from mastra.types.records import Delete, Filter, Operation, Order, Put
 
 Row = dict[str, Any]
@@ -55,7 +56,8 @@ class SemanticIndex:
         """The vector of a question; the last ones are remembered."""
         vector = self._queries.get(text)
         if vector is None:
-            found = await self.embedder.embed([text], purpose="query")
+            with embedding_span(self.embedder, 1, "query"):
+                found = await self.embedder.embed([text], purpose="query")
             vector = self._queries[text] = found.vectors[0]
             if len(self._queries) > MAX_QUERIES:
                 self._queries.popitem(last=False)
@@ -67,7 +69,8 @@ class SemanticIndex:
         vector = await self.embedded(text)
         where = _scope(recall, thread_id, resource_id)
         try:
-            matches = await self.vectors.query(self.name, vector, k=recall.top_k * 2, where=where)
+            with vector_span("query", self.name, recall.top_k * 2):
+                matches = await self.vectors.query(self.name, vector, k=recall.top_k * 2, where=where)
         except IndexMissing:
             return []
         return _best(matches, recall)
@@ -80,7 +83,8 @@ class SemanticIndex:
             return None
         vector = await self.embedded(text)
         where = _scope(recall, thread_id, resource_id)
-        matches = await self._holding.glance(self.name, vector, k=recall.top_k * 2, where=where)
+        with vector_span("query", self.name, recall.top_k * 2):
+            matches = await self._holding.glance(self.name, vector, k=recall.top_k * 2, where=where)
         return None if matches is None else _best(matches, recall)
 
     async def is_current(self) -> bool:
@@ -104,18 +108,18 @@ class SemanticIndex:
         pieces = [(row, number, piece) for row in rows for number, piece in enumerate(chunks(text_of(row)))]
         if not pieces:
             return
-        found = await self.embedder.embed([piece for _, _, piece in pieces])
+        with embedding_span(self.embedder, len(pieces), "document"):
+            found = await self.embedder.embed([piece for _, _, piece in pieces])
         self._dimension = len(found.vectors[0])
         if self.name not in self._made:
             await self.vectors.create(self.name, self._dimension)
             self._made.add(self.name)
-        await self.vectors.upsert(
-            self.name,
-            [
-                VectorRow(f"{row['id']}:{number}" if number else row["id"], vector, metadata_of(row))
-                for (row, number, _), vector in zip(pieces, found.vectors, strict=True)
-            ],
-        )
+        made = [
+            VectorRow(f"{row['id']}:{number}" if number else row["id"], vector, metadata_of(row))
+            for (row, number, _), vector in zip(pieces, found.vectors, strict=True)
+        ]
+        with vector_span("upsert", self.name, len(made)):
+            await self.vectors.upsert(self.name, made)
 
     async def forget(self, where: Filter) -> None:
         """Remove vectors by their metadata from every index of messages."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mastra.errors import IndexMissing, InvalidInput
 from mastra.ports.vectors import VectorRow, VectorStore
 from mastra.rag.chunk import Chunk, ChunkOptions
+from mastra.runtime.vector_spans import embedding_span, vector_span
 
 if TYPE_CHECKING:
     from mastra.ports.embedder import Embedder
@@ -75,11 +76,13 @@ class Retriever:
             raise InvalidInput("The question is empty.")
         if k < 1:
             raise InvalidInput(f"{k!r} passages cannot be asked for.", hint="Use a whole number from 1 on.")
-        (vector,) = (await self._embedder.embed([query], purpose="query")).vectors
+        with embedding_span(self._embedder, 1, "query"):
+            (vector,) = (await self._embedder.embed([query], purpose="query")).vectors
         # A reranker sees more than is asked for: what it would lift may stand further down.
         wanted = k * 4 if self._reranker else k
         try:
-            matches = await self._vectors.query(self._index, vector, k=wanted, where=where)
+            with vector_span("query", self._index, wanted):
+                matches = await self._vectors.query(self._index, vector, k=wanted, where=where)
         except IndexMissing:
             return []
         found = [Passage(match.document or "", match.score, match.id, dict(match.metadata or {})) for match in matches]
@@ -89,13 +92,15 @@ class Retriever:
         return [passage for passage in found[:k] if min_score is None or passage.score >= min_score]
 
     async def _write(self, batch: list[tuple[str, str, Chunk]]) -> None:
-        embedded = await self._embedder.embed([chunk.text for _, _, chunk in batch], purpose="document")
+        with embedding_span(self._embedder, len(batch), "document"):
+            embedded = await self._embedder.embed([chunk.text for _, _, chunk in batch], purpose="document")
         await self._vectors.create(self._index, len(embedded.vectors[0]))
         rows = [
             VectorRow(row_id, vector, {**chunk.metadata, DOCUMENT: document_id, "start": chunk.start}, chunk.text)
             for (row_id, document_id, chunk), vector in zip(batch, embedded.vectors, strict=True)
         ]
-        await self._vectors.upsert(self._index, rows)
+        with vector_span("upsert", self._index, len(rows)):
+            await self._vectors.upsert(self._index, rows)
 
     async def _forget_beyond(self, document_id: str, count: int) -> int:
         """Remove the chunks of a document from number `count` on."""
@@ -104,7 +109,8 @@ class Retriever:
         except IndexMissing:
             return 0
         if count == 0:
-            return await self._vectors.delete(self._index, where={DOCUMENT: document_id})
+            with vector_span("delete", self._index):
+                return await self._vectors.delete(self._index, where={DOCUMENT: document_id})
         last = min(info.row_count, 999_999)
         stale = [f"{document_id}:{number:06d}" for number in range(count, last + 1)]
         # Chunks are numbered without gaps: the first batch that removes nothing is the end.

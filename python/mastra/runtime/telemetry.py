@@ -98,7 +98,7 @@ class Telemetry:
     """Takes finished spans without ever blocking a run, and hands them on in groups in the background.
 
     `sample` is the share of traces that is kept; whether a trace is kept depends on its id only, so that all
-    processes of one trace decide alike.
+    processes of one trace decide alike. A trace that a caller began is kept when he keeps his part of it.
     """
 
     def __init__(
@@ -111,11 +111,10 @@ class Telemetry:
         batch: int = 256,
         pause_s: float = 0.5,
     ) -> None:
-        self.tracer = Tracer(self.take)
+        self._below = int(max(0.0, min(1.0, sample)) * 2**32)
+        self.tracer = Tracer(self.take, self._samples)
         self.exporters = list(exporters)
         self.dropped = 0
-        self.listeners: list[Callable[[SpanRecord], None]] = []
-        self._below = int(max(0.0, min(1.0, sample)) * 2**32)
         self._keep = keep
         self._waiting: deque[SpanRecord] = deque()
         self._max_waiting = max_waiting
@@ -126,12 +125,7 @@ class Telemetry:
 
     def take(self, record: SpanRecord) -> None:
         """Accept a finished span; the oldest are dropped, and counted, when too many wait."""
-        for listener in self.listeners:
-            try:
-                listener(record)
-            except Exception:
-                log.exception("a listener of spans failed")
-        if int(record.trace_id[:8] or "0", 16) >= self._below or not self._kept(record):
+        if not self._kept(record):
             return
         if len(self._waiting) >= self._max_waiting:
             self._waiting.popleft()
@@ -144,6 +138,9 @@ class Telemetry:
                 return  # a worker thread ended a span: the next span of the loop takes it along
             self._hurry = asyncio.Event()
             self._worker = loop.create_task(self._work(self._hurry), name="mastra-telemetry")
+
+    def _samples(self, trace_id: str) -> bool:
+        return int(trace_id[:8], 16) < self._below
 
     def _kept(self, record: SpanRecord) -> bool:
         if self._keep is None:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _current: ContextVar[Span | None] = ContextVar("mastra_span", default=None)
 _entry: ContextVar[Entry | None] = ContextVar("mastra_trace_entry", default=None)
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+# What a span takes over from the one around it, unless it says otherwise.
+_INHERITED = ("run_id", "thread_id", "resource_id")
 
 
 class Remote(NamedTuple):
@@ -29,6 +31,8 @@ class Remote(NamedTuple):
 
     trace_id: str
     span_id: str
+    # Whether that system keeps its part of the trace: then we keep ours, and else we do not.
+    sampled: bool = True
 
 
 def parse_traceparent(text: str) -> Remote | None:
@@ -36,9 +40,9 @@ def parse_traceparent(text: str) -> Remote | None:
     found = _TRACEPARENT.fullmatch(text.strip(" \t"))
     if found is None:
         return None
-    version, trace_id, span_id, more = found.groups()
+    version, trace_id, span_id, flags, more = found.groups()
     bad = version == "ff" or (version == "00" and more) or not trace_id.strip("0") or not span_id.strip("0")
-    return None if bad else Remote(trace_id, span_id)
+    return None if bad else Remote(trace_id, span_id, sampled=bool(int(flags, 16) & 1))
 
 
 class Entry:
@@ -95,10 +99,10 @@ NO_SPAN = NoSpan()
 
 
 class Span:
-    """A span that will be exported when it ends. Use as a context manager."""
+    """A span that is exported when it ends, if its trace is `kept`. Use as a context manager."""
 
-    __slots__ = ("_token", "_tracer", "attributes", "error", "facts", "name", "output", "parent_span_id", "span_id",
-                 "started_at", "trace_id", "type")  # fmt: skip
+    __slots__ = ("_token", "_tracer", "attributes", "error", "facts", "kept", "name", "output", "parent_span_id",
+                 "span_id", "started_at", "trace_id", "type")  # fmt: skip
 
     def __init__(
         self,
@@ -108,6 +112,8 @@ class Span:
         trace_id: str,
         parent: str | None,
         facts: dict[str, Any],
+        *,
+        kept: bool,
     ) -> None:
         self._tracer = tracer
         self.name = name
@@ -117,6 +123,7 @@ class Span:
         self.parent_span_id = parent
         self.attributes: dict[str, Any] = facts.pop("attributes", {})
         self.facts = facts
+        self.kept = kept
         self.output: Any = None
         self.error: dict[str, Any] | None = None
         self.started_at = datetime.now(UTC)
@@ -141,9 +148,12 @@ class Span:
         """What came out."""
         self.output = output
 
-    def child(self, name: str, type: str, **facts: Any) -> Span | NoSpan:
-        """A span inside this one."""
-        return Span(self._tracer, name, type, self.trace_id, self.span_id, facts)
+    def child(self, name: str, type: str, **facts: Any) -> Span:
+        """A span inside this one, of the same run, thread and resource."""
+        for key in _INHERITED:
+            if key not in facts and key in self.facts:
+                facts[key] = self.facts[key]
+        return Span(self._tracer, name, type, self.trace_id, self.span_id, facts, kept=self.kept)
 
     def record(self) -> SpanRecord:
         """The finished span as data."""
@@ -163,33 +173,54 @@ class Span:
 
 
 class Tracer:
-    """Makes spans and hands finished ones to `sink`, which must not block."""
+    """Makes spans and hands finished ones to `sink`, which must not block.
 
-    def __init__(self, sink: Callable[[SpanRecord], None]) -> None:
+    `keeps` says of a new trace's id whether its spans are wanted; a trace that comes from elsewhere brings the answer.
+    """
+
+    def __init__(self, sink: Callable[[SpanRecord], None], keeps: Callable[[str], bool] | None = None) -> None:
         self._sink = sink
+        self._keeps = keeps
 
     def span(self, name: str, type: str, **facts: Any) -> Span:
         """A span inside the current one, or the root of a new trace."""
         parent = _current.get()
         if parent is not None:
-            return Span(self, name, type, parent.trace_id, parent.span_id, facts)
+            return parent.child(name, type, **facts)
         entry = _entry.get()
-        if entry is None:
-            return Span(self, name, type, os.urandom(16).hex(), None, facts)
-        remote = entry.remote
-        entry.trace_id = os.urandom(16).hex() if remote is None else remote.trace_id
-        if remote is None or not remote.span_id:
-            return Span(self, name, type, entry.trace_id, None, facts)
-        return Span(self, name, type, remote.trace_id, remote.span_id, {**facts, "remote_parent": True})
+        remote = None if entry is None else entry.remote
+        trace_id = os.urandom(16).hex() if remote is None else remote.trace_id
+        if entry is not None:
+            entry.trace_id = trace_id
+        if remote is None:
+            kept = self._keeps is None or self._keeps(trace_id)
+            return Span(self, name, type, trace_id, None, facts, kept=kept)
+        if not remote.span_id:
+            return Span(self, name, type, trace_id, None, facts, kept=remote.sampled)
+        facts["remote_parent"] = True
+        return Span(self, name, type, trace_id, remote.span_id, facts, kept=remote.sampled)
 
     def finish(self, span: Span) -> None:
         """Called by the span when it ends."""
-        self._sink(span.record())
+        if span.kept:
+            self._sink(span.record())
 
 
 def span(tracer: Tracer | None, name: str, type: str, **facts: Any) -> Span | NoSpan:
     """A span when there is a tracer, else one that does nothing."""
     return NO_SPAN if tracer is None else tracer.span(name, type, **facts)
+
+
+def inside(name: str, type: str, **facts: Any) -> Span | NoSpan:
+    """A span inside the current one, with its run, thread and resource; none outside of what is traced."""
+    parent = _current.get()
+    return NO_SPAN if parent is None else parent.child(name, type, **facts)
+
+
+def traceparent() -> str | None:
+    """The W3C `traceparent` header by which another system joins the trace of the running code."""
+    current = _current.get()
+    return None if current is None else f"00-{current.trace_id}-{current.span_id}-{'01' if current.kept else '00'}"
 
 
 def current_span() -> Span | None:

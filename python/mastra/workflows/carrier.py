@@ -147,7 +147,7 @@ class Carrier(Generic[In, Out]):
                 await _call(self.workflow.hooks.on_start, self)
             around = NO_SPAN if tracer is None else span(
                 tracer, f"workflow run: '{run.workflow_id}'", "workflow_run", run_id=run.run_id,
-                entity_type="workflow", entity_id=run.workflow_id, entity_name=run.workflow_id,
+                entity_type="workflow_run", entity_id=run.workflow_id, entity_name=run.workflow_id,
                 input=to_json(run.input), resource_id=run.resource_id,
             )  # fmt: skip
             with around as current:

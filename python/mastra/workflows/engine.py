@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import Aborted, Conflict, LeaseLost, StepFailed
 from mastra.runtime.clock import SYSTEM_CLOCK
 from mastra.runtime.signals import Bail, Signal, Suspend
+from mastra.runtime.tracing import current_span, inside
 from mastra.types.chunks import Chunk, Origin
 from mastra.types.ids import new_id
 from mastra.types.schema import to_json
@@ -84,9 +85,10 @@ class Execution:
     async def sequence(self, scope: Scope, value: Any) -> Any:
         """Nodes one after another, each fed with the result of the one before."""
         last = len(scope.nodes) - 1
+        run_step = self.step if current_span() is None else self._traced_step
         for index, node in enumerate(scope.nodes):
             if type(node) is StepNode or type(node) is MapNode:
-                value = await self.step(node.step, value, scope, "", in_path=scope.is_root, is_last=index == last)
+                value = await run_step(node.step, value, scope, "", in_path=scope.is_root, is_last=index == last)
             else:
                 value = await flow.run(self, node, value, scope)
             if self.per_step_done and scope.is_root and index < last:
@@ -106,7 +108,8 @@ class Execution:
     ) -> Any:
         """Run a node that has an id of its own: a step, a mapping or a nested workflow."""
         if isinstance(node, StepNode | MapNode):
-            return await self.step(
+            run_step = self.step if current_span() is None else self._traced_step
+            return await run_step(
                 node.step, value, scope, suffix, in_path=in_path, iteration=iteration, is_item=is_item
             )
         return await flow.run_nested(self, node, value, scope, suffix, in_path, iteration, is_item)
@@ -196,6 +199,18 @@ class Execution:
                 f"Step {record.id!r} failed: {redact(str(error))}", run_id=run.run_id, step=record.id, hint=""
             ) from error
         return record.output
+
+    async def _traced_step(self, step: Step[Any, Any], value: Any, scope: Scope, suffix: str, **how: Any) -> Any:
+        key = f"{scope.prefix}{step.id}{suffix}"
+        record = self.run.records.get(key)
+        # What is recorded, and what goes on waiting, does not run.
+        if record is not None and (record.status != "suspended" or key not in self.run.answers):
+            return await self.step(step, value, scope, suffix, **how)
+        facts = {"entity_type": "workflow_step", "entity_id": step.id, "entity_name": step.id}
+        with inside(f"workflow step: '{step.id}'", "workflow_step", input=to_json(value), **facts) as span:
+            output = await self.step(step, value, scope, suffix, **how)
+            span.set_output(to_json(output))
+            return output
 
     def _begin(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mastra.runtime.signals import Bail, Signal
+from mastra.runtime.tracing import current_span, inside
 from mastra.types.ids import new_id
 from mastra.workflows.chunks import describe_error, facts, result_facts, suspension_facts
 from mastra.workflows.foreach import run_foreach
@@ -33,8 +34,27 @@ if TYPE_CHECKING:
 _UNDECIDED: Any = object()
 
 
+# Kind of node -> the type of its span.
+_SPANS: dict[type[Node], str] = {
+    ParallelNode: "workflow_parallel",
+    BranchNode: "workflow_conditional",
+    LoopNode: "workflow_loop",
+    ForeachNode: "workflow_loop",
+    SleepNode: "workflow_sleep",
+    EventNode: "workflow_wait_event",
+}
+
+
 async def run(execution: Execution, node: Node, value: Any, scope: Scope) -> Any:
     """Run any node; its output."""
+    kind = None if current_span() is None else _SPANS.get(type(node))
+    if kind is None:
+        return await _run(execution, node, value, scope)
+    with inside(kind.replace("_", " "), kind):
+        return await _run(execution, node, value, scope)
+
+
+async def _run(execution: Execution, node: Node, value: Any, scope: Scope) -> Any:
     if isinstance(node, ParallelNode):
         return await _parallel(execution, node, value, scope)
     if isinstance(node, BranchNode):

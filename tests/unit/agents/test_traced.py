@@ -25,7 +25,7 @@ async def spans_of(**options):
 
 async def test_a_run_its_models_and_its_tools_have_spans():
     spans, result = await spans_of()
-    assert spans["agent_run"].name == "agent run: a"
+    assert spans["agent_run"].name == "agent run: 'a'"
     assert spans["tool_call"].output == 42
     assert spans["model_generation"].output["text"] == "secret answer"
     assert {one.trace_id for one in spans.values()} == {result.trace_id}

@@ -46,4 +46,4 @@ def test_a_program_without_logging_still_shows_its_spans() -> None:
         "asyncio.run(main())\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "agent_run agent run: clerk" in done.stderr
+    assert "agent_run agent run: 'clerk'" in done.stderr

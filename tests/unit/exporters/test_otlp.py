@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from mastra import Agent, Mastra
+from mastra import Agent, Mastra, Memory, tool
 from mastra.errors import AdapterError, BadSetting
 from mastra.exporters.otlp import OtlpExporter
+from mastra.providers.scripted import Answer, Call, ScriptedModel
+from mastra.runtime.tracing import continued, parse_traceparent
 from mastra.types.spans import SpanRecord
+from mastra.types.usage import Usage
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 
@@ -102,6 +106,64 @@ async def test_an_agent_run_arrives_at_the_collector_with_its_model_call_inside(
     assert not any("mastra.input" in attributes(one) or "mastra.output" in attributes(one) for one in spans)
 
 
+def decoded(body: dict[str, Any]) -> Any:
+    """The request as OpenTelemetry's own messages. Ids are hexadecimal in OTLP's JSON and base64 in protobuf's."""
+    requests = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - comes with it
+
+    body = json.loads(json.dumps(body))
+    for resource in body["resourceSpans"]:
+        for one in (one for scope in resource["scopeSpans"] for one in scope["spans"]):
+            for key in {"traceId", "spanId", "parentSpanId"} & one.keys():
+                one[key] = base64.b64encode(bytes.fromhex(one[key])).decode()
+    return ParseDict(body, requests.ExportTraceServiceRequest(), ignore_unknown_fields=False)
+
+
+async def test_opentelemetrys_own_messages_take_all_of_it() -> None:
+    @tool
+    async def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    answers = [Answer(calls=(Call("add", {"a": 1, "b": 2}),), usage=Usage(10, 5)), Answer(text="3", usage=Usage(7, 2))]
+    async with collecting() as collector:
+        agent = Agent("clerk", model=ScriptedModel(answers), tools=[add], memory=Memory())
+        async with Mastra(agents=[agent], storage="memory:", exporters=[f"otlp:{collector.url}?service=shop"]):
+            with continued(parse_traceparent(f"00-{'ab' * 16}-{'cd' * 8}-01")):
+                await agent.generate("1 + 2", thread="t1", resource="ann")
+    spans, said = [], {}
+    for _, _, body in collector.requests:
+        for resource in decoded(body).resource_spans:
+            assert {one.key: one.value.string_value for one in resource.resource.attributes}["service.name"] == "shop"
+            spans += [one for scope in resource.scope_spans for one in scope.spans]
+    for one in spans:
+        assert (len(one.trace_id), len(one.span_id), one.trace_id.hex()) == (16, 8, "ab" * 16)
+        assert 0 < one.start_time_unix_nano <= one.end_time_unix_nano
+        facts = {fact.key: fact.value for fact in one.attributes}
+        assert facts["gen_ai.conversation.id"].string_value == "t1"
+        kind = facts["mastra.span.type"].string_value
+        said.setdefault(kind, []).append((one, facts))
+    ((root, of_root),) = said["agent_run"]
+    assert (root.name, root.parent_span_id.hex(), root.kind) == ("invoke_agent clerk", "cd" * 8, 1)
+    assert of_root["gen_ai.usage.input_tokens"].int_value == 17
+    known = {one.span_id for one in spans}
+    assert all(one.parent_span_id in known for one in spans if one is not root)
+    ((call, of_call),) = said["tool_call"]
+    assert (call.name, of_call["gen_ai.tool.name"].string_value) == ("execute_tool add", "add")
+    assert of_call["gen_ai.tool.call.id"].string_value
+    for one, facts in said["model_inference"]:
+        assert (one.name, one.kind) == ("chat script", 3)
+        assert facts["gen_ai.operation.name"].string_value == "chat"
+        assert facts["gen_ai.request.model"].string_value == "script"
+        assert facts["gen_ai.provider.name"].string_value == "scripted"
+        assert [value.string_value for value in facts["gen_ai.response.finish_reasons"].array_value.values]
+    assert sum(facts["gen_ai.usage.input_tokens"].int_value for _, facts in said["model_inference"]) == 17
+    # Who sums up the tokens of a trace's model calls must not find them twice.
+    for kind in ("model_generation", "model_step"):
+        assert all("gen_ai.usage.input_tokens" not in facts for _, facts in said[kind])
+    assert {"memory_operation"} <= said.keys()
+
+
 async def test_two_exports_share_one_connection_and_a_closed_exporter_opens_a_new_one() -> None:
     async with collecting() as collector:
         exporter = OtlpExporter(collector.url, headers={"x-team": "blue"})
@@ -176,7 +238,7 @@ def test_values_take_the_types_of_the_encoding() -> None:
 
 def test_a_model_call_follows_the_genai_conventions() -> None:
     facts = {"model": "gpt-5", "provider": "openai", "usage": {"inputTokens": 7, "outputTokens": 2}}
-    one = span(type="model_generation", name="llm", parent_span_id="ef" * 8, attributes=facts, tags=("night",))
+    one = span(type="model_inference", name="llm", parent_span_id="ef" * 8, attributes=facts, tags=("night",))
     out = only_span(OtlpExporter().request([one]))
     values = attributes(out)
     assert (out["kind"], out["parentSpanId"], out["status"]) == (3, "ef" * 8, {"code": 1})

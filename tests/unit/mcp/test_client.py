@@ -21,6 +21,8 @@ from mastra.errors import BadDefinition, McpError, NotFound, ToolFailed
 from mastra.mcp import HttpServer, McpClient, McpServer, StdioServer
 from mastra.mcp.foreign import fingerprint
 from mastra.providers.scripted import ScriptedModel
+from mastra.runtime.span_store import SpanStore
+from mastra.runtime.tracing import current_span
 from mastra.server.http import create_app
 
 OURS = textwrap.dedent("""
@@ -90,12 +92,12 @@ def program(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def served(**definitions):
+async def served(mastra=None, **definitions):
     """A real HTTP server with one MCP server; gives its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = create_app(Mastra(mcp_servers=[McpServer("desk", **definitions)]))
+    app = create_app(mastra or Mastra(mcp_servers=[McpServer("desk", **definitions)]))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
@@ -197,6 +199,26 @@ async def test_over_http_every_answer_is_the_askers_own():
         finally:
             for client in clients:
                 await client.close()
+
+
+async def test_a_run_and_the_server_whose_tool_it_calls_share_a_trace():
+    @tool
+    async def echo(nonce: str) -> str:
+        """Say it again."""
+        return current_span().trace_id + nonce
+
+    theirs = Mastra(mcp_servers=[McpServer("desk", tools=[echo])], telemetry=True)
+    async with served(theirs) as url, McpClient({"desk": url}) as client:
+        model = ScriptedModel.from_text('call desk_echo {"nonce": "!"} | Done.')
+        async with Mastra(agents=[Agent("a", model=model, tools=client)], storage="memory:", telemetry=True) as ours:
+            result = await ours.get_agent("a").generate("Say it.")
+            await ours.telemetry.flush()
+            rows = await SpanStore(ours.storage).trace(result.trace_id)
+        assert result.tool_results[0]["result"] == f"{result.trace_id}!"
+        await theirs.telemetry.flush()
+        (asked,) = await SpanStore(theirs.storage).trace(result.trace_id)
+        (call,) = [row for row in rows if row["spanType"] == "mcp_tool_call"]
+        assert (asked["spanType"], asked["parentSpanId"]) == ("mcp_server_request", call["spanId"])
 
 
 async def test_headers_go_along_and_never_into_words(caplog):

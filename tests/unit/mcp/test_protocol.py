@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from mastra import Agent, Workflow, step, tool
 from mastra.mcp import McpServer, Prompt, Resource, ResourceTemplate
 from mastra.mcp.protocol import INVALID_PARAMS, INVALID_REQUEST, LEGACY, METHOD_NOT_FOUND, MODERN, Caller, answer
+from mastra.runtime.services import Services
+from mastra.runtime.tracing import Tracer
 from mastra.tools.context import ToolContext
 
 ENVELOPE = {
@@ -206,6 +208,21 @@ async def test_progress_reaches_only_who_asked_for_it():
     await answer(server(), message, caller)
     assert [one["params"]["message"] for one in told] == ["step 0", "step 1"]
     assert [one["params"]["progress"] for one in told] == [1, 2]
+
+
+async def test_a_call_goes_on_in_the_trace_that_the_caller_names():
+    finished = []
+    caller = Caller("ann", services=Services(tracer=Tracer(finished.append)))
+    params = {"name": "add", "arguments": {"a": 1, "b": 2}}
+    for meta in ({"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, {"traceparent": "nonsense"}, {}):
+        message = {"method": "tools/call", "params": {**params, "_meta": {**ENVELOPE, **meta}}}
+        told = await answer(server(), {"jsonrpc": "2.0", "id": 1, **message}, caller)
+        assert told["result"]["isError"] is False
+    one, other, third = finished
+    assert (one.trace_id, one.parent_span_id) == ("ab" * 16, "cd" * 8)
+    assert (one.name, one.type, one.entity_id) == ("tools/call add", "mcp_server_request", "desk")
+    assert (one.resource_id, one.input, one.output) == ("ann", params, {"total": 3})
+    assert other.parent_span_id is third.parent_span_id is None
 
 
 async def test_old_revisions_shake_hands_where_they_may():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mastra.ports.exporter import Exporter
 from mastra.runtime.span_store import SPANS
 from mastra.runtime.telemetry import HIDDEN, MAX_ITEMS, MAX_TEXT, Telemetry, clean
+from mastra.runtime.tracing import continued, parse_traceparent
 from mastra.storage.rows import encode_value
 from mastra.types.json import dumps
 from mastra.types.spans import SpanRecord
@@ -96,17 +97,26 @@ async def test_an_exporter_that_fails_harms_neither_the_run_nor_the_others(caplo
     assert "the disk is full" in caplog.text
 
 
-async def test_a_listener_or_filter_that_fails_harms_no_run(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_filter_that_fails_harms_no_run(caplog: pytest.LogCaptureFixture) -> None:
     def broken(record: SpanRecord) -> bool:
         raise KeyError(record.name)
 
     kept = Kept()
     telemetry = Telemetry([kept], keep=broken, pause_s=60)
-    telemetry.listeners.append(broken)
     run(telemetry)
     await telemetry.flush()
     assert len(kept.spans) == 1
-    assert "a listener of spans failed" in caplog.text
+    assert "the filter of spans failed" in caplog.text
+
+
+async def test_a_caller_who_keeps_his_part_of_a_trace_or_not_decides_for_ours() -> None:
+    kept = Kept()
+    for sample, flags in ((0.0, "01"), (1.0, "00")):
+        telemetry = Telemetry([kept], sample=sample, pause_s=60)
+        with continued(parse_traceparent(f"00-{'ab' * 16}-{'cd' * 8}-{flags}")), telemetry.tracer.span("run", flags):
+            run(telemetry)
+        await telemetry.flush()
+    assert [one.type for one in kept.spans] == ["agent_run", "01"]
 
 
 async def test_a_sample_keeps_whole_traces_and_about_its_share() -> None:

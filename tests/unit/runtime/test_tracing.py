@@ -4,7 +4,16 @@ import asyncio
 
 import pytest
 
-from mastra.runtime.tracing import NO_SPAN, Tracer, continued, current_span, parse_traceparent, span
+from mastra.runtime.tracing import (
+    NO_SPAN,
+    Tracer,
+    continued,
+    current_span,
+    inside,
+    parse_traceparent,
+    span,
+    traceparent,
+)
 from mastra.types.spans import SpanRecord
 
 
@@ -94,4 +103,36 @@ def test_what_is_no_traceparent_begins_a_new_trace(text: str) -> None:
 
 def test_a_later_version_may_carry_more() -> None:
     remote = parse_traceparent(f" 01{HEADER[2:]}-what-comes ")
-    assert remote == ("ab" * 16, "cd" * 8)
+    assert remote == ("ab" * 16, "cd" * 8, True)
+
+
+@pytest.mark.parametrize(("flags", "sampled"), [("00", False), ("01", True), ("02", False), ("ff", True)])
+def test_a_caller_says_whether_the_trace_is_kept(flags: str, sampled: bool) -> None:
+    finished: list[SpanRecord] = []
+    tracer = Tracer(finished.append)
+    with continued(parse_traceparent(HEADER[:-2] + flags)), tracer.span("run", "agent_run") as outer:
+        assert traceparent() == f"00-{outer.trace_id}-{outer.span_id}-{'01' if sampled else '00'}"
+        with tracer.span("call", "tool_call"):
+            pass
+    assert [one.name for one in finished] == (["call", "run"] if sampled else [])
+
+
+def test_whether_a_new_trace_is_kept_is_asked_once_for_all_of_it() -> None:
+    asked: list[str] = []
+    tracer = Tracer(lambda record: None, lambda trace_id: bool(asked.append(trace_id)))
+    with tracer.span("run", "agent_run") as outer, inside("step", "model_step") as step:
+        assert (outer.kept, step.kept) == (False, False)
+        assert asked == [outer.trace_id]
+
+
+def test_what_happens_inside_belongs_to_the_same_run() -> None:
+    finished: list[SpanRecord] = []
+    tracer = Tracer(finished.append)
+    assert inside("alone", "tool_call") is NO_SPAN
+    assert traceparent() is None
+    outer = tracer.span("run", "agent_run", run_id="r", thread_id="t", resource_id="ann")
+    with outer, inside("step", "model_step", resource_id="bob"), tracer.span("call", "tool_call"):
+        pass
+    call, step, _ = finished
+    assert (call.run_id, call.thread_id, call.resource_id) == ("r", "t", "bob")
+    assert call.parent_span_id == step.span_id

@@ -31,11 +31,13 @@ _TIMED = {
     "agent_run": "agent",
     "workflow_run": "workflow",
     "workflow_step": "workflow_step",
-    "model_generation": "model",
+    "model_inference": "model",
     "tool_call": "tool",
     "mcp_tool_call": "mcp_tool",
     "processor_run": "processor",
     "memory_operation": "memory",
+    "rag_embedding": "embedding",
+    "rag_vector_operation": "vector",
     "scorer_run": "scorer",
 }
 _TOKENS = {

@@ -117,7 +117,7 @@ async def get_branch(call: Call) -> dict[str, Any]:
 async def trajectory(call: Call) -> dict[str, Any]:
     """The calls of models and tools of a trace in their order, with how long each took."""
     rows = await _trace(call)
-    kinds = {"tool_call", "model_generation", "agent_run", "workflow_step", "mcp_tool_call", "processor_run"}
+    kinds = {"tool_call", "model_inference", "agent_run", "workflow_step", "mcp_tool_call", "processor_run"}
     steps = [
         {
             "stepType": row["spanType"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra.errors import AccessDenied, InvalidInput
 from mastra.ports.vectors import VectorRow
+from mastra.runtime.vector_spans import vector_span
 from mastra.server.embedders import EMBEDDERS
 from mastra.server.problems import invalid
 from mastra.types.ids import new_id
@@ -92,7 +93,8 @@ async def upsert(call: Call) -> dict[str, list[str]]:
         VectorRow(_row_id(owner, id), vector, _owned(owner, facts))
         for id, vector, facts in zip(ids, vectors, metadata, strict=True)  # noqa: A001 - the word of the protocol
     ]
-    await _store(call).upsert(body["indexName"], rows)
+    with vector_span("upsert", body["indexName"], len(rows), tracer=call.mastra.services.tracer, resource_id=owner):
+        await _store(call).upsert(body["indexName"], rows)
     return {"ids": ids}
 
 
@@ -106,9 +108,10 @@ async def query(call: Call) -> list[dict[str, Any]]:
     owner, where = _owner(call), body.get("filter") or None
     if owner is not None:
         where = {"$and": [{OWNER: owner}, where]} if where else {OWNER: owner}
-    matches = await _store(call).query(
-        body["indexName"], body["queryVector"], k=int(top_k), where=where, include_vector=include
-    )
+    with vector_span("query", body["indexName"], int(top_k), tracer=call.mastra.services.tracer, resource_id=owner):
+        matches = await _store(call).query(
+            body["indexName"], body["queryVector"], k=int(top_k), where=where, include_vector=include
+        )
     out = []
     for match in matches:
         row: dict[str, Any] = {"id": _shown_id(owner, match.id), "score": match.score}

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from mastra import Agent, Mastra, Memory, Workflow, step, tool
+from mastra.agents.processors.processor import Processor
+from mastra.providers.scripted import Answer, Call, ScriptedModel
+from mastra.runtime.span_store import SpanStore
+from mastra.types.usage import Usage
+
+
+@tool
+async def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+class Polite(Processor):
+    id = "polite"
+
+    async def process_input(self, messages, context):
+        return messages
+
+    async def process_output_result(self, messages, context):
+        return messages
+
+
+def adder():
+    answers = [Answer(calls=(Call("add", {"a": 1, "b": 2}),), usage=Usage(10, 5)), Answer(text="3", usage=Usage(20, 7))]
+    model = ScriptedModel(answers, per_run=True)
+    guards = {"input_processors": [Polite()], "output_processors": [Polite()]}
+    return Agent("adder", model=model, tools=[add], memory=Memory(last_messages=5), **guards)
+
+
+async def traced(mastra, run):
+    """The spans of what `run` started, as (type, name) by parent."""
+    async with mastra:
+        result = await run(mastra)
+        await mastra.telemetry.flush()
+        store = SpanStore(mastra.storage)
+        roots, _ = await store.find({"root": True})
+        rows = [row for root in roots for row in await store.trace(root["traceId"])]
+    return result, rows
+
+
+def tree(rows):
+    """Each kind of span with the kinds of those around it, from the outside in."""
+    known = {row["spanId"]: row for row in rows}
+
+    def path(row):
+        above = known.get(row["parentSpanId"])
+        return (*(path(above) if above else ()), row["spanType"])
+
+    return {path(row) for row in rows}
+
+
+async def test_a_run_a_generation_steps_inferences_tools_processors_and_memory_nest():
+    async def run(mastra):
+        return await mastra.get_agent("adder").generate("1 + 2?", thread="t", resource="ann")
+
+    mastra = Mastra(agents=[adder()], storage="memory:", telemetry=True)
+    _, rows = await traced(mastra, run)
+    top, generation = "agent_run", ("agent_run", "model_generation")
+    one = (*generation, "model_step")
+    wanted = {
+        (top,),
+        (top, "processor_run"),
+        (top, "memory_operation"),
+        generation,
+        one,
+        (*one, "model_inference"),
+        (*one, "tool_call"),
+        (*one, "processor_run"),
+        (*one, "memory_operation"),
+    }
+    assert wanted <= tree(rows)
+    assert {row["resourceId"] for row in rows} == {"ann"}
+    assert {row["threadId"] for row in rows} == {"t"}
+    assert len({row["runId"] for row in rows}) == 1
+    names = {row["name"] for row in rows}
+    assert {"agent run: 'adder'", "step: 0", "inference: 1", "tool: 'add'", "memory: recall", "memory: save"} <= names
+
+
+async def test_tokens_are_those_of_the_step_and_their_sum_those_of_the_generation():
+    async def run(mastra):
+        return await mastra.get_agent("adder").generate("1 + 2?")
+
+    _, rows = await traced(Mastra(agents=[adder()], storage="memory:", telemetry=True), run)
+
+    def tokens(kind):
+        used = [(row["name"], row["attributes"]["usage"]) for row in rows if row["spanType"] == kind]
+        return [(one["inputTokens"], one["outputTokens"]) for _, one in sorted(used, key=lambda pair: pair[0])]
+
+    assert tokens("model_inference") == tokens("model_step") == [(10, 5), (20, 7)]
+    assert tokens("model_generation") == tokens("agent_run") == [(30, 12)]
+
+
+async def test_what_is_hidden_is_in_no_span():
+    async def run(mastra):
+        hidden = {"hideInput": True, "hideOutput": True}
+        return await mastra.get_agent("adder").generate("my-word", tracing_options=hidden)
+
+    answers = [Answer(text="her-word")]
+    mastra = Mastra(agents=[Agent("adder", model=ScriptedModel(answers))], storage="memory:", telemetry=True)
+    _, rows = await traced(mastra, run)
+    assert len(rows) >= 4
+    assert "my-word" not in str(rows)
+    assert "her-word" not in str(rows)
+
+
+async def test_steps_of_a_workflow_and_what_stands_around_them():
+    @step
+    async def begin(input: dict) -> dict:
+        return input
+
+    @step
+    async def left(input: dict) -> dict:
+        return input
+
+    @step
+    async def right(input: dict) -> dict:
+        raise ValueError("broke")
+
+    async def run(mastra):
+        return await (await mastra.get_workflow("flow").create_run()).start({"n": 1})
+
+    flow = Workflow("flow", input=dict).then(begin).sleep(0.001).parallel([left, right]).commit()
+    _, rows = await traced(Mastra(workflows=[flow], storage="memory:", telemetry=True), run)
+    assert tree(rows) == {
+        ("workflow_run",),
+        ("workflow_run", "workflow_step"),
+        ("workflow_run", "workflow_sleep"),
+        ("workflow_run", "workflow_parallel"),
+        ("workflow_run", "workflow_parallel", "workflow_step"),
+    }
+    by_step = {row["entityId"]: row for row in rows if row["spanType"] == "workflow_step"}
+    assert by_step["begin"]["output"] == {"n": 1}
+    assert "broke" in str(by_step["right"]["error"])
+    assert {row["runId"] for row in rows} == {rows[0]["runId"]}

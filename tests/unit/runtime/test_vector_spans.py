@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from mastra.rag.document import Document
+from mastra.rag.retriever import Retriever
+from mastra.registry import open_url
+from mastra.runtime.models import resolve_embedder
+from mastra.runtime.tracing import NO_SPAN, Tracer
+from mastra.runtime.vector_spans import embedding_span, vector_span
+from mastra.types.spans import SpanRecord
+
+
+async def test_indexing_and_asking_are_seen_from_the_run_around_them() -> None:
+    finished: list[SpanRecord] = []
+    retriever = Retriever(open_url("mastra.vectors", "memory:"), resolve_embedder("lexical/64"))
+    with Tracer(finished.append).span("run", "agent_run", resource_id="ann") as around:
+        await retriever.add([Document("Ships cross the ocean.", id="ships")])
+        await retriever.retrieve("ocean", k=3)
+        await retriever.remove("ships")
+    seen = [(one.type, one.attributes.get("operation", one.attributes.get("mode"))) for one in finished[:-1]]
+    embedding, vector = "rag_embedding", "rag_vector_operation"
+    assert seen == [
+        (embedding, "document"), (vector, "upsert"), (embedding, "query"), (vector, "query"), (vector, "delete"),
+    ]  # fmt: skip
+    assert {one.parent_span_id for one in finished[:-1]} == {around.span_id}
+    assert {one.resource_id for one in finished} == {"ann"}
+    assert finished[0].attributes == {"model": "64", "provider": "lexical", "inputCount": 1, "mode": "document"}
+    assert finished[3].attributes == {"operation": "query", "indexName": "documents", "topK": 3}
+
+
+def test_outside_of_a_run_only_who_has_a_tracer_is_traced() -> None:
+    finished: list[SpanRecord] = []
+    assert vector_span("query", "i", 1) is NO_SPAN
+    assert embedding_span(resolve_embedder("lexical/64"), 1, "query") is NO_SPAN
+    with vector_span("upsert", "i", 2, tracer=Tracer(finished.append), resource_id="ann"):
+        pass
+    assert [(one.name, one.resource_id, one.parent_span_id) for one in finished] == [
+        ("rag vector: upsert", "ann", None)
+    ]
