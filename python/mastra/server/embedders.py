@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 
+_CALLED = {"openai": "OpenAI", "google": "Google"}
+
+
 def _row(provider: str, name: str, dimensions: int, tokens: int) -> dict[str, Any]:
     return {
         "id": f"{provider}/{name}",
         "provider": provider,
         "name": name,
-        "description": f"{name} by {provider}",
+        "description": f"{_CALLED[provider]} {name} model",
         "dimensions": dimensions,
         "maxInputTokens": tokens,
     }

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import cast
+
+from mastra.ports.embedder import Embedder
 from mastra.rag.document import Document
 from mastra.rag.retriever import Retriever
 from mastra.registry import open_url
@@ -25,6 +28,16 @@ async def test_indexing_and_asking_are_seen_from_the_run_around_them() -> None:
     assert {one.resource_id for one in finished} == {"ann"}
     assert finished[0].attributes == {"model": "64", "provider": "lexical", "inputCount": 1, "mode": "document"}
     assert finished[3].attributes == {"operation": "query", "indexName": "documents", "topK": 3}
+
+
+def test_an_embedder_without_a_name_is_called_by_its_class() -> None:
+    class Own:
+        """Not even an Embedder by inheritance."""
+
+    finished: list[SpanRecord] = []
+    with Tracer(finished.append).span("run", "agent_run"), embedding_span(cast("Embedder", Own()), 1, "query"):
+        pass
+    assert finished[0].attributes["model"] == "Own"
 
 
 def test_outside_of_a_run_only_who_has_a_tracer_is_traced() -> None:
