@@ -8,17 +8,19 @@ from typing import Any
 # Times, ids and what a provider sends along.
 MASKED = frozenset(
     {"runId", "messageId", "startedAt", "endedAt", "suspendedAt", "timestamp", "toolCallId", "stepCallId",
-     "modelId", "provider", "modelProvider", "modelVersion", "id_", "resumeSchema", "argsTextDelta",
-     "model", "rawReason"}
+     "modelId", "provider", "modelProvider", "modelVersion", "id_", "argsTextDelta",
+     "model", "rawReason", "updatedAt", "clonedAt", "resumedAt", "completed_at", "created_at",
+     "sequence_number"}
 )  # fmt: skip
 # Not on every server: tracing, raw provider data, bodies and headers of the provider's HTTP.
 DROPPED = frozenset(
     {"traceId", "spanId", "raw", "headers", "request", "providerMetadata", "warnings", "modelMetadata", "usage", "url",
      "totalUsage", "providerOptions", "body", "stack", "requestBodyValues", "reasoningTokens", "hasDraft",
-     "pendingToolApprovals", "responseBody", "statusCode", "responseHeaders", "isRetryable", "data", "createdAt"}
+     "pendingToolApprovals", "observability", "responseBody", "statusCode", "responseHeaders", "isRetryable", "data",
+     "createdAt"}
 )  # fmt: skip
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_NUMBERED = re.compile(r"(call_|chatcmpl-|resp_)[\w-]+")
+_NUMBERED = re.compile(r"\b(call_|chatcmpl-|resp_)[\w-]+")
 
 
 def mask(value: Any, key: str = "") -> Any:
@@ -32,7 +34,7 @@ def mask(value: Any, key: str = "") -> Any:
     if key in MASKED:
         return "*"
     if isinstance(value, str):
-        if key in {"inputSchema", "outputSchema"}:
+        if key in {"inputSchema", "outputSchema", "suspendSchema", "resumeSchema"}:
             return "schema"
         return _NUMBERED.sub("*", _UUID.sub("*", value))
     return value
@@ -43,8 +45,11 @@ def joined(items: list[Any]) -> list[Any]:
     out: list[Any] = []
     for item in items:
         kind = item.get("type") if isinstance(item, dict) else None
-        if kind in {"text-delta", "tool-call-delta"}:
+        if kind in {"text-delta", "tool-call-delta"} or str(kind).endswith(".delta"):
             last = out[-1] if out and out[-1].get("type") == kind else None
+            if last is not None and "delta" in item:
+                last["delta"] += item["delta"]
+                continue
             if last is not None:
                 last["payload"]["text"] = last["payload"].get("text", "") + item["payload"].get("text", "")
                 continue

@@ -25,7 +25,7 @@ KNOWN = {
 def chunks_of(text: str) -> list[dict]:
     if "\x1e" in text:
         return [json.loads(part) for part in text.split("\x1e") if part]
-    return [json.loads(block[6:]) for block in text.split("\n\n") if block.startswith("data: {")]
+    return [json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: {")]
 
 
 def differences(found, wanted, path="$"):
@@ -59,8 +59,8 @@ async def test_an_exchange_is_answered_as_recorded(case):
     if "chunks" in case:
         found = mask(chunks_of(answer.text))
         assert [one["type"] for one in found] == [one["type"] for one in case["chunks"]]
-        compare(case, found, case["chunks"])
+        compare(case, found, mask(case["chunks"]))
     elif "json" in case:
-        compare(case, mask(answer.json()), case["json"])
+        compare(case, mask(answer.json()), mask(case["json"]))
     else:
         assert answer.text == case["text"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+from pydantic import Field
 
 from mastra import Agent, Mastra, Workflow, step, tool
 from mastra.errors import ModelUnavailable
@@ -54,7 +56,7 @@ class Deleted(TypedDict):
 
 
 @tool(output=Weather)
-async def get_weather(city: str) -> Weather:
+async def get_weather(city: Annotated[str, Field(description="City name")]) -> Weather:
     """Get the current weather for a city"""
     return {"city": city, "tempC": 21, "conditions": "sunny"}
 
@@ -88,7 +90,10 @@ def answer(request):
     if "human" in text:
         return Answer(calls=(Call("ask_human", {"question": "may I?"}),), usage=USAGE)
     if "color" in text:
-        return Answer(calls=(Call("set_color", {"color": "red"}),), usage=USAGE)
+        name = next((one.name for one in request.tools if one.name.endswith("color")), "set_color")
+        return Answer(calls=(Call(name, {"color": "red"}),), usage=USAGE)
+    if "JSON" in text:
+        return Answer(text='{"city":"Paris","tempC":21}', usage=USAGE)
     if "slowly" in text:
         return Answer(text="one two three four five six seven eight nine ten", delta_delay_s=0.05, usage=USAGE)
     return Answer(text=HELLO, usage=USAGE)
@@ -127,7 +132,7 @@ def workflows() -> dict[str, Workflow]:
     chain = Workflow("echo-chain", description="Ten echo steps", input=Msg, output=Msg)
     for number in range(10):
         chain = chain.then(echo(f"echo-{number}"))
-    fan = Workflow("fan-out", description="Ten parallel echo steps", input=Msg)
+    fan = Workflow("fan-out", description="Ten parallel echo steps", input=Msg, output=dict)
     flow = Workflow("approval-flow", description="Suspends for approval", input=Amount, output=Status)
     return {
         "echo-chain": chain.commit(),

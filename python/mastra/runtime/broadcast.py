@@ -33,6 +33,8 @@ class RunLog:
         self._clock = clock
         self._changed: asyncio.Future[None] | None = None
         self.closed_at: float | None = None
+        # How often it has been opened: a run that is resumed goes on in the same log.
+        self.turn = 1
 
     def __len__(self) -> int:
         return self._first + len(self._chunks)
@@ -50,8 +52,10 @@ class RunLog:
             self._first += 1
         self._wake()
 
-    def close(self) -> None:
-        """Nothing more will come."""
+    def close(self, turn: int | None = None) -> None:
+        """Nothing more will come. Who followed a `turn` that is over closes nothing."""
+        if turn is not None and turn != self.turn:
+            return
         if self.closed_at is None:
             self.closed_at = self._clock.monotonic()
         self._wake()
@@ -107,6 +111,7 @@ class RunLogs:
             log = self._logs[run_id] = RunLog(run_id, clock=self._clock)
         else:
             log.closed_at = None
+            log.turn += 1
             self._logs.move_to_end(run_id)
         return log
 

@@ -8,6 +8,8 @@ from mastra.server.problems import Refused
 
 if TYPE_CHECKING:
     from mastra.server.call import Call
+    from mastra.server.shapes import Issues
+    from mastra.server.table import Route
 
 # First part of the path -> what is missing, in the words a client shows.
 FEATURES = {
@@ -56,6 +58,20 @@ _UNSUPPORTED = {
 }
 
 
+def speaks_queries(route: Route) -> bool:
+    """Whether a route takes a query in the language of traces; its refusals have a shape of their own."""
+    return route.path.startswith(_QUERIES)
+
+
+def invalid_query(issues: Issues) -> Refused:
+    """What such a route says of a body that is no query."""
+    told = [
+        {"code": "invalid_request", "path": one["field"].split(".") if one["field"] else [], "message": one["message"]}
+        for one in issues
+    ]
+    return Refused(422, {"code": "TRACE_QUERY_INVALID", "message": "The trace query is invalid", "issues": told})
+
+
 def answer_open(call: Call) -> Any:
     """The answer of a route that nobody serves."""
     route = call.route
@@ -66,7 +82,7 @@ def answer_open(call: Call) -> Any:
         return _empty(call)
     if route.method == "GET" and route.out == "json":
         raise Refused(404, {"error": f"{NOUNS.get(top, 'Resource')} not found"})
-    if route.path.startswith(_QUERIES):
+    if speaks_queries(route):
         raise Refused(501, _UNSUPPORTED)
     raise Refused(500, {"error": FEATURES.get(top, "This feature is not configured")})
 

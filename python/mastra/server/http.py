@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from starlette.applications import Starlette
 
 from mastra.runtime.tracing import Entry, continued, parse_traceparent
-from mastra.server.answers import answer_open
+from mastra.server.answers import answer_open, invalid_query, speaks_queries
 from mastra.server.audit import AuditLog
 from mastra.server.body import read_body
 from mastra.server.call import Call, header, parse_query
@@ -244,7 +244,7 @@ class App:
             raise invalid("query parameters", [{"field": "root", "message": str(error)}]) from None
         if issues:
             raise invalid("query parameters", issues)
-        if route.handler is None:
+        if route.handler is None and not speaks_queries(route):
             return answer_open(call)
         if route.method != "GET":
             limit = min(options.max_body, route.max_body or options.max_body)
@@ -252,9 +252,11 @@ class App:
             if route.check_body is not None:
                 route.check_body({} if call.body is None else call.body, "", issues)
                 if issues:
-                    raise invalid("request body", issues)
+                    raise invalid_query(issues) if speaks_queries(route) else invalid("request body", issues)
                 if call.body is None:
                     call.body = {}
+        if route.handler is None:
+            return answer_open(call)
         if route.out != "json" or not route.watched:
             return await route.handler(call)
         return await _watched(route.handler(call), receive, options.timeout_s)

@@ -35,7 +35,7 @@ class WorkflowStream(Generic[Out]):
     ) -> None:
         self.run_id = run_id
         self.offset = offset
-        self._log = log
+        self._log, self._turn = log, log.turn
         self._carry = carry
         self._missed = missed
         self._task: asyncio.Task[WorkflowResult[Out]] | None = None
@@ -50,7 +50,7 @@ class WorkflowStream(Generic[Out]):
         try:
             return await self._carry()
         finally:
-            self._log.close()
+            self._log.close(self._turn)
 
     async def __aenter__(self) -> Self:
         self._begin()

@@ -60,3 +60,22 @@ async def test_a_reader_that_keeps_up_with_the_buffer_misses_nothing():
             numbers.append(chunk.payload["output"]["number"])
             await asyncio.sleep(0)
     assert numbers == list(range(10 * KEPT))
+
+
+async def test_who_followed_the_first_part_of_a_run_does_not_end_the_second():
+    @step(id="ask")
+    async def ask(value: dict, ctx: StepContext) -> dict:
+        if ctx.resume_data is None:
+            ctx.suspend({"why": "?"})
+        return ctx.resume_data
+
+    services = Services(storage=MemoryStorage())
+    flow = Workflow("asks").then(ask).commit()
+    flow.bind(services)
+    run = await flow.create_run("r1")
+    first_part = [chunk.type async for chunk in run.stream({"n": 0})]
+    # At once, before the task of the first stream has ended.
+    second_part = [chunk.type async for chunk in run.resume_stream({"n": 1})]
+    assert "workflow-step-suspended" in first_part
+    assert second_part[-1] == "workflow-finish"
+    await services.workflow_worker.stop()

@@ -10,6 +10,7 @@ from mastra.errors import InvalidInput, NotFound
 from mastra.server.describe import DRAFT, agent_tools
 from mastra.server.problems import openai_body, problem
 from mastra.server.replies import Raw, Stream
+from mastra.server.response_items import ResponseItems, items_of
 from mastra.server.run_options import check_thread, run_options
 from mastra.server.sse import dumps
 from mastra.types.ids import new_id
@@ -64,13 +65,8 @@ class _Answer:
         self._model = model
         self._created = int(time.time())
 
-    def item(self, text: str | None) -> dict[str, Any]:
-        part = [] if text is None else [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
-        state = "in_progress" if text is None else "completed"
-        return {"id": self.id, "type": "message", "role": "assistant", "status": state, "content": part}
-
-    def wire(self, text: str | None = None, usage: dict[str, Any] | None = None) -> dict[str, Any]:
-        done = text is not None
+    def wire(self, items: list[dict[str, Any]] | None = None, usage: dict[str, Any] | None = None) -> dict[str, Any]:
+        done = items is not None
         return {
             "id": self.id,
             "object": "response",
@@ -78,7 +74,7 @@ class _Answer:
             "completed_at": int(time.time()) if done else None,
             "model": self._model,
             "status": "completed" if done else "in_progress",
-            "output": [self.item(text)] if done else [],
+            "output": items or [],
             "usage": usage,
             "error": None,
             "incomplete_details": None,
@@ -134,55 +130,41 @@ async def create_response(call: Call) -> Raw | Stream:
         return Stream(_response_events(call, run, answer), b"text/event-stream; charset=utf-8")
     async with run:
         result = await run.result()
-    wire = answer.wire(result.text, _usage(result.usage))
+    wire = answer.wire(items_of(result, answer.id), _usage(result.usage))
     await _store(call, wire)
     return Raw(dumps(wire), b"application/json")
 
 
 async def _response_events(call: Call, run: RunStream[Any], answer: _Answer) -> AsyncIterator[bytes]:
     number = 0
-    place: dict[str, Any] = {"output_index": 0, "content_index": 0, "item_id": answer.id}
 
-    def event(kind: str, **data: Any) -> bytes:
+    def event(kind: str, data: dict[str, Any]) -> bytes:
         nonlocal number
         number += 1
         return _event(f"response.{kind}", data, number)
 
-    text: list[str] = []
+    items = ResponseItems(answer.id)
     async with run:
         batch = await run.take()  # an early failure is still an ordinary answer
-        part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-        head = [event("created", response=answer.wire()), event("in_progress", response=answer.wire())]
-        head.append(event("output_item.added", output_index=0, item=answer.item(None)))
-        head.append(event("content_part.added", **place, part=part))
-        yield b"".join(head)
+        begun = {"response": answer.wire()}
+        yield event("created", begun) + event("in_progress", begun)
         try:
             while batch:
-                out = []
-                for chunk in batch:
-                    if chunk.type == "text-delta":
-                        text.append(chunk.payload["text"])
-                        out.append(event("output_text.delta", **place, delta=chunk.payload["text"]))
-                if out:
-                    yield b"".join(out)
+                if told := b"".join(event(*one) for chunk in batch for one in items.take(chunk)):
+                    yield told
                 batch = await run.take()
             result = await run.result()
-            whole = "".join(text)
-            wire = answer.wire(whole, _usage(result.usage))
+            last = b"".join(event(*one) for one in items.finish())
+            wire = answer.wire(items.items, _usage(result.usage))
             await _store(call, wire)
         except Exception as error:  # noqa: BLE001 - the stream has begun: the error goes into it
-            told = openai_body(problem(error))["error"]
-            failed = {**answer.wire(), "status": "failed", "error": {"code": told["code"], "message": told["message"]}}
-            yield event("failed", response=failed) + _event("error", {**told, "error": told}, number + 1)
+            told_error = openai_body(problem(error))["error"]
+            reason = {"code": told_error["code"], "message": told_error["message"]}
+            failed = {**answer.wire(), "status": "failed", "error": reason}
+            head = event("failed", {"response": failed})
+            yield head + _event("error", {**told_error, "error": told_error}, number + 1)
             return
-        yield b"".join(
-            [
-                event("output_text.done", **place, text=whole),
-                event("content_part.done", **place, part={**part, "text": whole}),
-                event("output_item.done", output_index=0, item=answer.item(whole)),
-                event("completed", response=wire),
-            ]
-        )
+        yield last + event("completed", {"response": wire})
 
 
 async def _store(call: Call, wire: dict[str, Any]) -> None:

@@ -44,10 +44,10 @@ async def _run(call: Call, run_id: str | None = None) -> Run[Any, Any]:
     return run
 
 
-async def _new_run(call: Call) -> Run[Any, Any]:
+async def _new_run(call: Call, *, persist: bool = False) -> Run[Any, Any]:
     """A run to be started: a known one by its id, or a new one that belongs to the caller."""
     resource = call.owner((call.body or {}).get("resourceId"))
-    run = await _workflow(call).create_run(call.query.get("runId"), resource=resource)
+    run = await _workflow(call).create_run(call.query.get("runId"), resource=resource, persist=persist)
     if not call.mine(run.state.resource_id):
         raise AccessDenied("Access denied: run belongs to a different resource")
     return run
@@ -171,8 +171,8 @@ async def delete_run(call: Call) -> dict[str, str]:
 
 
 async def create_run(call: Call) -> dict[str, str]:
-    """Make a run; it is not started."""
-    run = await _new_run(call)
+    """Make a run; it is not started. It is written down: whoever asks for its id finds it, and whose it is."""
+    run = await _new_run(call, persist=True)
     return {"runId": run.run_id}
 
 
