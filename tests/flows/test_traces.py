@@ -26,8 +26,8 @@ class Polite(Processor):
 def adder():
     answers = [Answer(calls=(Call("add", {"a": 1, "b": 2}),), usage=Usage(10, 5)), Answer(text="3", usage=Usage(20, 7))]
     model = ScriptedModel(answers, per_run=True)
-    guards = {"input_processors": [Polite()], "output_processors": [Polite()]}
-    return Agent("adder", model=model, tools=[add], memory=Memory(last_messages=5), **guards)
+    memory, polite = Memory(last_messages=5), [Polite()]
+    return Agent("adder", model=model, tools=[add], memory=memory, input_processors=polite, output_processors=polite)
 
 
 async def traced(mastra, run):

@@ -205,16 +205,20 @@ async def test_a_run_and_the_server_whose_tool_it_calls_share_a_trace():
     @tool
     async def echo(nonce: str) -> str:
         """Say it again."""
-        return current_span().trace_id + nonce
+        span = current_span()
+        assert span is not None
+        return span.trace_id + nonce
 
     theirs = Mastra(mcp_servers=[McpServer("desk", tools=[echo])], telemetry=True)
     async with served(theirs) as url, McpClient({"desk": url}) as client:
         model = ScriptedModel.from_text('call desk_echo {"nonce": "!"} | Done.')
         async with Mastra(agents=[Agent("a", model=model, tools=client)], storage="memory:", telemetry=True) as ours:
             result = await ours.get_agent("a").generate("Say it.")
+            assert ours.telemetry is not None
             await ours.telemetry.flush()
             rows = await SpanStore(ours.storage).trace(result.trace_id)
         assert result.tool_results[0]["result"] == f"{result.trace_id}!"
+        assert theirs.telemetry is not None
         await theirs.telemetry.flush()
         (asked,) = await SpanStore(theirs.storage).trace(result.trace_id)
         (call,) = [row for row in rows if row["spanType"] == "mcp_tool_call"]

@@ -217,6 +217,7 @@ async def test_a_call_goes_on_in_the_trace_that_the_caller_names():
     for meta in ({"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, {"traceparent": "nonsense"}, {}):
         message = {"method": "tools/call", "params": {**params, "_meta": {**ENVELOPE, **meta}}}
         told = await answer(server(), {"jsonrpc": "2.0", "id": 1, **message}, caller)
+        assert told is not None
         assert told["result"]["isError"] is False
     one, other, third = finished
     assert (one.trace_id, one.parent_span_id) == ("ab" * 16, "cd" * 8)

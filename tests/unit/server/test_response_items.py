@@ -52,7 +52,7 @@ def test_a_call_that_was_not_streamed_a_tool_that_failed_and_an_answer_without_w
 
 
 async def test_a_run_that_is_over_has_the_items_that_its_stream_told() -> None:
-    def agent() -> Agent[Any]:
+    def agent() -> Agent:
         model = ScriptedModel([Answer(calls=(Call("add", {"a": 1, "b": 2}),)), Answer(text="3")])
         return Agent("adder", model=model, tools=[add])
 
