@@ -14,7 +14,7 @@ Libc: TypeAlias = Literal["glibc", "musl", "bionic", "other"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformDefaults:
-    """What a platform allows or prefers; settings override each of them."""
+    """What a platform allows or prefers, as data; the settings take their defaults from it."""
 
     # Outgoing HTTP connections kept by one model client, all and idle.
     max_connections: int = 200

@@ -31,11 +31,8 @@ log = logging.getLogger("mastra.server")
 _SAME = {"api_prefix": "prefix", "cors_origins": "cors_origins", "max_body_bytes": "max_body"}
 _SAME |= {name: name for name in ("timeout_s", "drain_s")}
 _RATES = ("rate_per_key", "rate_per_address")
-# Read once: listening, routing and storage cannot move under a running server.
-AT_START = (
-    "server.host", "server.port", "server.workers", "server.api_prefix", "server.drain_s",
-    "storage.url", "storage.vectors_url", "storage.durability",
-)  # fmt: skip
+# Read once: listening and routing cannot move under a running server.
+AT_START = ("server.host", "server.port", "server.workers", "server.api_prefix", "server.drain_s")
 
 
 def server_options(base: ServerOptions, settings: Settings) -> ServerOptions:

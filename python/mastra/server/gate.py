@@ -57,6 +57,21 @@ class Gate:
         self._take(self.state.keys, call.principal.key_id or call.principal.id, "key-rate")
         self.check_permission(call.route, call.principal)
 
+    async def readmit(self, call: Call, raw_query: bytes) -> bool:
+        """Whether the caller of an open connection would be let in today: keys are taken back, tokens run out."""
+        if self.options.auth is None or call.route.public:
+            return True
+        try:
+            principal = await self._principal(call.headers, raw_query)
+        except MastraError:
+            log.exception("the auth provider failed; the connection is closed")
+            return False
+        wanted = call.route.permissions
+        if principal is None or (wanted and not any(principal.may(permission) for permission in wanted)):
+            return False
+        call.principal = principal
+        return True
+
     async def identify(self, headers: Headers, raw_query: bytes, address: str) -> Principal:
         """Who asks; 401 when that is nobody, 429 when too many wrong tokens came from the address."""
         guesses = self.state.guesses

@@ -146,7 +146,7 @@ class App:
         if not path.startswith(self._prefix):
             await self._rest(scope, receive, send)
             return
-        await serve_socket(self.state, self.gate, path[len(self._prefix) :], scope, receive, send)
+        await serve_socket(self.state, lambda: self.gate, path[len(self._prefix) :], scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _path(scope)

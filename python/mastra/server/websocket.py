@@ -30,6 +30,7 @@ STREAMING = frozenset({"sse", "sse-flush", "records"})
 MAX_WINDOW = 100_000
 # Close codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 POLICY, TOO_BIG = 1008, 1009
+NOT_LET_IN = "the key is no longer valid here"
 BUSY = {"error": "A run is under way on this connection"}
 
 
@@ -50,9 +51,11 @@ class Socket:
     a socket from filling their memory, but they can confirm what they have dealt with.
     """
 
-    def __init__(self, call: Call, state: State, gate: Gate, send: Send) -> None:
+    def __init__(self, call: Call, raw_query: bytes, state: State, gate: Callable[[], Gate], send: Send) -> None:
         self._call = call
+        self._raw_query = raw_query
         self._state = state
+        # The gate of today: settings change while a connection is open.
         self._gate = gate
         self._send = send
         self._window = 0
@@ -66,6 +69,7 @@ class Socket:
         self._window = window
         opened = OpenStream(None)
         self._state.opened(opened)
+        guard = asyncio.create_task(self._guard(), name="mastra-socket-guard")
         try:
             while True:
                 message = await receive()
@@ -78,8 +82,23 @@ class Socket:
                     return
                 await self._take(given)
         finally:
+            guard.cancel()
             self._state.closed(opened)
             await self._stop()
+
+    async def _guard(self) -> None:
+        """Close the connection of a caller whose key is taken back, with whatever runs on it."""
+        while True:
+            await asyncio.sleep(self._state.options.heartbeat_s)
+            if not await self._is_let_in():
+                return
+
+    async def _is_let_in(self) -> bool:
+        if await self._gate().readmit(self._call, self._raw_query):
+            return True
+        await self._stop()
+        await self._send({"type": "websocket.close", "code": POLICY, "reason": NOT_LET_IN})
+        return False
 
     async def _take(self, given: bytes) -> None:
         try:
@@ -96,7 +115,7 @@ class Socket:
             await self._stop()
         elif working:
             await self._tell(409, BUSY)
-        else:
+        elif await self._is_let_in():
             self._sent = self._confirmed = 0
             self._work = asyncio.create_task(self._answer(value), name="mastra-socket")
 
@@ -130,7 +149,7 @@ class Socket:
             told = problem(error)
             status = told.status
             if status >= 500:
-                self._gate.report(error, call)
+                self._gate().report(error, call)
             await self._tell(status, {**told.body, **({"code": told.code} if told.code != "refused" else {})})
         finally:
             self._state.metrics.request("WS", call.route.path, status, time.perf_counter() - began)
@@ -178,17 +197,19 @@ class _Slow(Exception):
     """The reader has stopped reading."""
 
 
-async def serve_socket(state: State, gate: Gate, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def serve_socket(
+    state: State, gate: Callable[[], Gate], path: str, scope: Scope, receive: Receive, send: Send
+) -> None:
     """Let a WebSocket in, or refuse it with the status an HTTP request would get."""
     await receive()
     try:
-        call, window = await _admitted(state, gate, path, scope)
+        call, window = await _admitted(state, gate(), path, scope)
     except Exception as error:  # noqa: BLE001 - the edge: whatever happened becomes a refusal
         await _deny(scope, send, error)
         return
     offered = scope.get("subprotocols") or ()
     await send({"type": "websocket.accept", "subprotocol": PROTOCOL if PROTOCOL in offered else None})
-    await Socket(call, state, gate, send).serve(receive, window)
+    await Socket(call, scope.get("query_string", b""), state, gate, send).serve(receive, window)
 
 
 async def _admitted(state: State, gate: Gate, path: str, scope: Scope) -> tuple[Call, int]:

@@ -48,38 +48,6 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageSettings:
-    """Where rows and vectors are kept."""
-
-    url: str = _setting("memory:", "Storage URL, such as `sqlite:///app.db` or `postgres://...`.")
-    vectors_url: str = _setting("memory:", "Vector store URL.")
-    durability: Literal["power", "process"] = _setting(
-        "power", "What an acknowledged write survives: loss of power, or only of the process."
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionSettings:
-    """Outgoing connections, to models and services."""
-
-    max_connections: int = _setting(_PLATFORM.max_connections, "Most connections of one client.", low=1, high=10000)
-    max_idle_connections: int = _setting(_PLATFORM.max_idle_connections, "Most idle ones kept open.", low=0, high=10000)
-    timeout_s: float = _setting(600.0, "Longest wait for a whole answer.", low=0.1)
-    connect_timeout_s: float = _setting(10.0, "Longest wait for a connection.", low=0.1)
-    tls_minimum: Literal["1.2", "1.3"] = _setting(_PLATFORM.tls_minimum, "Lowest TLS version.")
-    certificates: str = _setting("", "A file of trusted certificates; empty uses the platform's.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitSettings:
-    """What one agent run may use when it says nothing itself."""
-
-    max_steps: int = _setting(5, "Most model calls of one run.", low=1, high=10000)
-    max_tokens: int = _setting(0, "Most tokens of one run; 0 is no limit.", low=0)
-    max_seconds: float = _setting(0.0, "Longest run; 0 is no limit.", low=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """Logging of the command line and the server; as a library mastra leaves logging alone."""
 
@@ -96,9 +64,6 @@ class Settings:
     """Everything that can be set, in sections."""
 
     server: ServerSettings = ServerSettings()
-    storage: StorageSettings = StorageSettings()
-    connections: ConnectionSettings = ConnectionSettings()
-    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     # The names of those that a source has set, whatever to: they win over what an application's code says.
     given: frozenset[str] = frozenset()

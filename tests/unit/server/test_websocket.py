@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from dataclasses import replace
 
 import pytest
 import websockets
@@ -11,7 +12,7 @@ from tests.wire.wire_application import HELLO, SUNNY, make
 from websockets.typing import Origin, Subprotocol
 
 from mastra.server.auth import StaticKeys
-from mastra.server.websocket import messages_of
+from mastra.server.websocket import NOT_LET_IN, messages_of
 
 
 @contextlib.asynccontextmanager
@@ -168,3 +169,25 @@ async def test_a_message_that_is_too_large_ends_the_connection():
         with contextlib.suppress(websockets.ConnectionClosed):
             _ = [text async for text in ws]
         assert ws.close_code == 1009
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_a_connection_ends_with_its_key(asks):
+    """At its next request at the latest; without one, at the next look."""
+    keys = {name: {"id": name, "roles": ["owner"]} for name in ("old-key", "new-key")}
+    heart = 30 if asks else 0.05
+    async with serving(auth=StaticKeys(keys), heartbeat_s=heart) as (app, url):
+
+        def connect(key):
+            return websockets.connect(f"{url}/agents/assistant/stream", additional_headers={"authorization": key})
+
+        async with connect("Bearer old-key") as old, connect("Bearer new-key") as new:
+            assert text_of(await answer(old, {"messages": "Hello"})) == HELLO
+            if not asks:
+                await old.send(json.dumps({"messages": "slowly"}))
+            app.reconfigure(replace(app.options, auth=StaticKeys({"new-key": keys["new-key"]})))
+            if asks:
+                await old.send(json.dumps({"messages": "Hello"}))
+            await asyncio.wait_for(old.wait_closed(), 30)
+            assert (old.close_code, old.close_reason) == (1008, NOT_LET_IN)
+            assert text_of(await answer(new, {"messages": "Hello"})) == HELLO

@@ -13,7 +13,7 @@ from mastra.settings import LiveSettings, Settings
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "mastra.toml"
-    path.write_text('[limits]\nmax_steps = 3\n[log]\nlevel = "info"\n')
+    path.write_text('[server]\nworkers = 3\n[log]\nlevel = "info"\n')
     return path
 
 
@@ -24,21 +24,21 @@ def live(file: Path) -> LiveSettings:
 def test_a_change_is_applied_as_a_whole_and_told(file: Path) -> None:
     settings = live(file)
     told: list[tuple[int, int, str]] = []
-    settings.subscribe(lambda old, new: told.append((old.limits.max_steps, new.limits.max_steps, new.log.level)))
-    file.write_text('[limits]\nmax_steps = 9\n[log]\nlevel = "debug"\n')
+    settings.subscribe(lambda old, new: told.append((old.server.workers, new.server.workers, new.log.level)))
+    file.write_text('[server]\nworkers = 9\n[log]\nlevel = "debug"\n')
     assert settings.reload()
     assert told == [(3, 9, "debug")]
-    assert settings.current.limits.max_steps == 9
+    assert settings.current.server.workers == 9
 
 
 def test_an_invalid_file_leaves_the_old_settings_in_force(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = live(file)
     told: list[Settings] = []
     settings.subscribe(lambda _, new: told.append(new))
-    file.write_text('[log]\nlevel = "debug"\n[limits]\nmax_steps = "many"\n')
+    file.write_text('[log]\nlevel = "debug"\n[server]\nworkers = "many"\n')
     with caplog.at_level(logging.ERROR, logger="mastra.settings"):
         assert not settings.reload()
-    assert (settings.current.log.level, settings.current.limits.max_steps, told) == ("info", 3, [])
+    assert (settings.current.log.level, settings.current.server.workers, told) == ("info", 3, [])
     (record,) = caplog.records
     assert "line 4" in record.getMessage()
     assert "old ones stay" in record.getMessage()
@@ -48,7 +48,7 @@ def test_a_deleted_file_leaves_the_old_settings_in_force(file: Path, caplog: pyt
     settings = live(file)
     file.unlink()
     assert not settings.reload()
-    assert settings.current.limits.max_steps == 3
+    assert settings.current.server.workers == 3
     assert caplog.records
 
 
@@ -67,8 +67,8 @@ def test_a_failing_subscriber_does_not_stop_the_others(file: Path, caplog: pytes
         raise RuntimeError("no")
 
     settings.subscribe(failing)
-    settings.subscribe(lambda _, new: told.append(new.limits.max_steps))
-    file.write_text("[limits]\nmax_steps = 4\n")
+    settings.subscribe(lambda _, new: told.append(new.server.workers))
+    file.write_text("[server]\nworkers = 4\n")
     assert settings.reload()
     assert told == [4]
     assert "subscriber" in caplog.text
@@ -77,10 +77,10 @@ def test_a_failing_subscriber_does_not_stop_the_others(file: Path, caplog: pytes
 def test_who_leaves_is_told_no_more(file: Path) -> None:
     settings = live(file)
     told: list[int] = []
-    leave = settings.subscribe(lambda _, new: told.append(new.limits.max_steps))
+    leave = settings.subscribe(lambda _, new: told.append(new.server.workers))
     leave()
     leave()
-    file.write_text("[limits]\nmax_steps = 4\n")
+    file.write_text("[server]\nworkers = 4\n")
     settings.reload()
     assert told == []
 
@@ -90,16 +90,16 @@ async def test_watching_sees_a_changed_file(file: Path) -> None:
     changed = asyncio.Event()
     settings.subscribe(lambda *_: changed.set())
     watcher = asyncio.create_task(settings.watch(every_s=0.001))
-    (file.parent / "new").write_text("[limits]\nmax_steps = 77\n")
+    (file.parent / "new").write_text("[server]\nworkers = 77\n")
     (file.parent / "new").replace(file)
     await asyncio.wait_for(changed.wait(), 10)
-    assert settings.current.limits.max_steps == 77
+    assert settings.current.server.workers == 77
     watcher.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watcher
 
 
 def test_a_broken_file_at_the_start_is_an_error(file: Path) -> None:
-    file.write_text("[limits\n")
+    file.write_text("[server\n")
     with pytest.raises(BadSetting):
         live(file)
