@@ -105,3 +105,12 @@ class SupportsBeside(Protocol):
     def beside(self, name: str) -> Path:
         """The path of a file or folder that belongs to this storage."""
         ...
+
+
+@runtime_checkable
+class SupportsWriteOut(Protocol):
+    """Storage that can tell a cancelled writer what became of the write without a task of its own for it."""
+
+    async def write_out(self, batch: Sequence[Operation]) -> None:
+        """`Storage.write`; a cancellation is raised only when the write has ended."""
+        ...

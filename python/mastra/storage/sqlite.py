@@ -321,6 +321,13 @@ class SqliteStorage(Storage):
 
     async def write(self, batch: Sequence[Operation]) -> None:
         """All of `batch` or nothing, synced to the disk when it returns."""
+        await self._write(batch, outlasts=False)
+
+    async def write_out(self, batch: Sequence[Operation]) -> None:
+        """`write`, of which a cancellation is raised only when it has ended."""
+        await self._write(batch, outlasts=True)
+
+    async def _write(self, batch: Sequence[Operation], *, outlasts: bool) -> None:
         checked = check_batch(batch)
         for table in {id(operation.table): operation.table for operation in batch}.values():
             if (table.name, table.indexes) not in self._declared:
@@ -333,7 +340,7 @@ class SqliteStorage(Storage):
                 lambda connection: _apply(connection, checked)
             ):
                 return
-        await self._submit(lambda connection: _apply(connection, checked))
+        await self._submit(lambda connection: _apply(connection, checked), outlasts=outlasts)
 
     async def claim(
         self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]
@@ -356,10 +363,10 @@ class SqliteStorage(Storage):
         result: list[Record] = await self._submit(job)
         return result
 
-    async def _submit(self, job: Callable[[apsw.Connection], Any], *, alone: bool = False) -> Any:
+    async def _submit(self, job: Callable[[apsw.Connection], Any], *, outlasts: bool = False) -> Any:
         if self._writer is None:
             raise StorageUnavailable("The storage is not open.", hint="Call open() first.", retryable=False)
-        return await self._writer.submit(job, alone=alone)
+        return await self._writer.submit(job, outlasts=outlasts)
 
     async def _ready(self, table: Table) -> None:
         """The table exists with its indexes; made on first use, then remembered."""

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import apsw
 
@@ -31,12 +31,17 @@ CHECKPOINT_PAGES = 1_000
 GATHER_S = 0.002
 
 
-class _Entry(NamedTuple):
-    job: Job
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-    # Work that cannot run inside a transaction (checkpoints, backup) runs alone.
-    alone: bool
+class _Entry:
+    """A job and whoever waits for it, who is looked up only when the answer is there."""
+
+    __slots__ = ("alone", "future", "job", "loop")
+
+    def __init__(self, job: Job, loop: asyncio.AbstractEventLoop, *, alone: bool) -> None:
+        self.job = job
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        # Work that cannot run inside a transaction (checkpoints, backup) runs alone.
+        self.alone = alone
 
 
 class _Again(Exception):
@@ -64,25 +69,26 @@ class Writer:
 
     async def start(self) -> None:
         """Open the connection inside the thread; its failure is the caller's."""
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[Any] = loop.create_future()
-        self._thread = threading.Thread(target=self._run, args=(loop, ready), name="mastra-sqlite", daemon=True)
+        opened = _Entry(lambda _: None, asyncio.get_running_loop(), alone=True)
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="mastra-sqlite", daemon=True)
         self._thread.start()
-        await ready
+        await opened.future
 
-    async def submit(self, job: Job, *, alone: bool = False) -> Any:
-        """Run `job` and wait until what it wrote is on disk. Cancelling the wait does not undo the write."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+    async def submit(self, job: Job, *, alone: bool = False, outlasts: bool = False) -> Any:
+        """Run `job` and wait until what it wrote is on disk. Cancelling the wait does not undo the write.
+
+        `outlasts`: a cancellation is raised when the job has ended; its failure comes before the cancellation.
+        """
+        entry = _Entry(job, asyncio.get_running_loop(), alone=alone)
         with self._lock:
             if self._closed:
                 raise StorageUnavailable("The storage is closed.", retryable=False, adapter="sqlite")
             idle = not self._waiting
-            self._waiting.append(_Entry(job, future, loop, alone))
+            self._waiting.append(entry)
         if idle:
             # Whoever came first has woken the thread already; it takes all that wait at once.
             self._wake.put(None)
-        return await future
+        return await (_outlasting(entry) if outlasts else entry.future)
 
     def try_now(self, job: Job) -> tuple[Any] | None:
         """Run and commit `job` here and now, when nobody else writes to the file: its value in a tuple, or None.
@@ -126,16 +132,16 @@ class Writer:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
-    def _run(self, loop: asyncio.AbstractEventLoop, ready: asyncio.Future[Any]) -> None:
+    def _run(self, opened: _Entry) -> None:
         try:
             connection = self._connect()
         except BaseException as error:  # noqa: BLE001 - handed to the caller of start()
-            _settle(loop, [(ready, None, self._translate(error))])
+            _settle(opened.loop, [(opened, None, self._translate(error))])
             return
         # In place of SQLite's own checkpoints, which would run inside of somebody's commit.
         connection.set_wal_hook(self._note_log)
         self._connection = connection
-        _settle(loop, [(ready, None, None)])
+        _settle(opened.loop, [(opened, None, None)])
         while True:
             self._wake.get()
             group = self._take()
@@ -190,12 +196,12 @@ class Writer:
             answers = self._transact(connection, group)
         except _Again:
             answers = [answer for entry in group for answer in self._transact(connection, [entry])]
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Entry, Any, BaseException | None]]] = {}
         for entry, (value, failure) in zip(group, answers, strict=True):
             translated = None if failure is None else self._translate(failure)
             if translated is not None and translated is not failure:
                 translated.__cause__ = failure
-            by_loop.setdefault(entry.loop, []).append((entry.future, value, translated))
+            by_loop.setdefault(entry.loop, []).append((entry, value, translated))
         heard = threading.Event() if len(group) > 1 else None
         for loop, results in by_loop.items():
             _settle(loop, results, heard)
@@ -231,6 +237,23 @@ class Writer:
             own = [failure for _, failure in results] + [None] * (len(group) - len(results))
             return [(None, failure or error) for failure in own]
         return results
+
+
+async def _outlasting(entry: _Entry) -> Any:
+    cancelled: asyncio.CancelledError | None = None
+    while True:
+        try:
+            value = await entry.future
+        except asyncio.CancelledError as error:
+            cancelled = error
+            if entry.future.cancelled():
+                # Nobody has looked at it yet: answers are handed over in this loop.
+                entry.future = entry.loop.create_future()
+                continue
+            value = entry.future.result()
+        if cancelled is not None:
+            raise cancelled
+        return value
 
 
 def _check_open(connection: apsw.Connection) -> None:
@@ -271,13 +294,14 @@ def _undo(connection: apsw.Connection) -> None:
 
 def _settle(
     loop: asyncio.AbstractEventLoop,
-    answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]],
+    answers: list[tuple[_Entry, Any, BaseException | None]],
     heard: threading.Event | None = None,
 ) -> None:
     """Hand the answers to their loop in one call; a loop that is gone has nobody waiting."""
 
     def deliver() -> None:
-        for future, value, failure in answers:
+        for entry, value, failure in answers:
+            future = entry.future
             if future.done():
                 continue
             if failure is not None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mastra.errors import Conflict, StorageUnavailable
+from mastra.ports.storage import SupportsWriteOut
 from mastra.workflows import crashpoints
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Committer:
 
     def __init__(self, storage: Storage, clock: Clock, is_crowded: Callable[[], bool]) -> None:
         self._storage = storage
+        self._write_out = storage.write_out if isinstance(storage, SupportsWriteOut) else None
         self._clock = clock
         # Whether others may write soon; who is alone does not wait for company.
         self._is_crowded = is_crowded
@@ -106,7 +108,7 @@ class Committer:
         """
         if self._task is None:
             if not self._is_crowded():
-                await outlast(commit(self._storage, self._clock, batch, is_written))
+                await self.write_alone(batch, is_written)
                 return
             self._task = asyncio.get_running_loop().create_task(self._drain(), name="mastra-commits")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -117,6 +119,23 @@ class Committer:
             if self._ended is not None and any(one.done is done for one in self._group):
                 await outlast(self._ended)
             raise
+
+    async def write_alone(self, batch: Sequence[Operation], is_written: Callable[[], Awaitable[bool]]) -> None:
+        """`commit` at once and by itself; a cancellation is raised at its end."""
+        if self._write_out is None:
+            await outlast(commit(self._storage, self._clock, batch, is_written))
+            return
+        task = asyncio.current_task()
+        cancels = task.cancelling() if task is not None else 0
+        try:
+            crashpoints.reach("before-commit")
+            await self._write_out(batch)
+            crashpoints.reach("after-commit")
+        except StorageUnavailable:
+            await outlast(commit(self._storage, self._clock, batch, is_written, is_unsure=True))
+            if task is not None and task.cancelling() > cancels:
+                # The failure was told in place of it.
+                raise asyncio.CancelledError from None
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()

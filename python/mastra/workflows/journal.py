@@ -12,7 +12,6 @@ from mastra.types.records import Delete, Expect, Operation, Put
 from mastra.types.schema import to_json
 from mastra.types.secrets import redact
 from mastra.workflows import crashpoints
-from mastra.workflows.commits import commit, outlast
 from mastra.workflows.history import is_source, keep, snapshot_entry, step_entry
 from mastra.workflows.records import FINAL, RunState, StepRecord
 from mastra.workflows.stops import Parked
@@ -316,7 +315,7 @@ class Journal:
         try:
             if alone:
                 # What a step writes beside its record may touch the rows of others.
-                await outlast(commit(self.storage, self.worker.clock, batch, is_written))
+                await self.worker.committer.write_alone(batch, is_written)
             else:
                 await self.worker.committer.write(self.key, batch, is_written)
         except asyncio.CancelledError:

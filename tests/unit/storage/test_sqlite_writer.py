@@ -1,6 +1,7 @@
 """The writing thread: groups, order, failures, end."""
 
 import asyncio
+import threading
 
 import apsw
 import pytest
@@ -185,3 +186,40 @@ async def test_the_log_is_brought_into_the_file_by_the_thread(tmp_path):
     assert (tmp_path / "w.db-wal").stat().st_size < CHECKPOINT_PAGES * 3 * 4096
     assert (tmp_path / "w.db").stat().st_size > 4096 * 100
     await writer.stop()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_whoever_outlasts_a_job_is_cancelled_when_it_has_ended(writer, fails):
+    begun, gate = threading.Event(), threading.Event()
+
+    def held(connection):
+        begun.set()
+        gate.wait(10)
+        connection.execute("INSERT INTO t VALUES(7)")
+        if fails:
+            raise ValueError("mine")
+
+    task = asyncio.ensure_future(writer.submit(held, outlasts=True))
+    await asyncio.to_thread(begun.wait, 10)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.01)
+    assert not task.done()
+    gate.set()
+    # What went wrong is told first: it says what is written.
+    with pytest.raises(ValueError if fails else asyncio.CancelledError):
+        await task
+    assert await writer.submit(lambda connection: connection.execute("SELECT count(*) FROM t").get) == (not fails)
+
+
+async def test_a_cancellation_that_comes_with_the_answer_is_raised(writer):
+    async def cancel():
+        # Told of the same commit, one place earlier.
+        await writer.submit(lambda _: 1)
+        task.cancel()
+
+    cancelling = asyncio.ensure_future(cancel())
+    task = asyncio.ensure_future(writer.submit(lambda _: 2, outlasts=True))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await cancelling

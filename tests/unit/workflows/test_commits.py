@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -263,3 +263,38 @@ async def test_what_is_being_written_when_its_run_is_cancelled_stands(beside):
         assert again.state.status == "canceled"
         assert again.state.records["note"].status == "success"
         assert notes == [1]
+
+
+class Broken(MemoryStorage):
+    """Storage that outlasts a cancellation by itself, and whose connection breaks while it does."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def write_out(self, batch):
+        self.begun.set()
+        with suppress(asyncio.CancelledError):
+            await self.gate.wait()
+        await super().write(batch)
+        raise CommitUnknown("The connection broke during a commit.")
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_write_whose_outcome_nobody_knows_is_looked_up_and_a_cancellation_is_not_forgotten(is_cancelled):
+    storage = Broken()
+    committer = Committer(storage, SYSTEM_CLOCK, lambda: False)
+    looked = []
+
+    async def is_written():
+        looked.append(1)
+        return await storage.get(NOTES, "n") is not None
+
+    task = asyncio.ensure_future(committer.write("r", [Expect(NOTES, "n", None), Put(NOTES, "n", {})], is_written))
+    await storage.begun.wait()
+    if is_cancelled:
+        task.cancel()
+    storage.gate.set()
+    await asyncio.wait({task})
+    assert (task.cancelled(), looked) == (is_cancelled, [1])
+    assert await storage.get(NOTES, "n") == {}
