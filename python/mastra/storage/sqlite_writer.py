@@ -7,10 +7,13 @@ the thread and back.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
@@ -25,8 +28,12 @@ log = logging.getLogger("mastra.storage")
 Job: TypeAlias = Callable[[apsw.Connection], Any]
 
 MAX_GROUP = 512
+_FULL, _FRAME_HEADER = 2, 24
 # SQLite's own measure of how much may stand in the log before it is brought into the file, in pages.
 CHECKPOINT_PAGES = 1_000
+# The log is written longer by this many pages before they are needed, up to the length it usually reaches. A sync that
+# must also note a new length takes twice as long.
+ROOM_PAGES, ROOM_LEFT = 256, 32
 # How long the thread waits, after a group, for those who got their answers to write again.
 GATHER_S = 0.002
 
@@ -66,6 +73,9 @@ class Writer:
         self._using = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._checkpoint_due = False
+        # How many pages the log has room for, as far as this is worth anything, and whether that is soon too few.
+        self._room = CHECKPOINT_PAGES
+        self._room_due = False
 
     async def start(self) -> None:
         """Open the connection inside the thread; its failure is the caller's."""
@@ -140,6 +150,8 @@ class Writer:
             return
         # In place of SQLite's own checkpoints, which would run inside of somebody's commit.
         connection.set_wal_hook(self._note_log)
+        if connection.pragma("synchronous") == _FULL:
+            self._room = 0
         self._connection = connection
         _settle(opened.loop, [(opened, None, None)])
         while True:
@@ -155,6 +167,9 @@ class Writer:
             if self._checkpoint_due:
                 with self._using:
                     self._checkpoint(connection)
+            elif self._room_due:
+                with self._using:
+                    self._make_room(connection)
             if not group and self._closed:
                 break
         with self._using:
@@ -163,7 +178,25 @@ class Writer:
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._checkpoint_due = pages >= CHECKPOINT_PAGES
+        self._room_due = self._room < min(pages + ROOM_LEFT, CHECKPOINT_PAGES)
         return apsw.SQLITE_OK
+
+    def _make_room(self, connection: apsw.Connection) -> None:
+        self._room_due = False
+        self._room += ROOM_PAGES
+        try:
+            # Whoever has the write lock is the only one who makes the log longer.
+            connection.execute("BEGIN IMMEDIATE")
+        except (apsw.BusyError, apsw.LockedError):
+            return
+        try:
+            lengthen(Path(connection.filename_wal), self._room * (connection.pragma("page_size") + _FRAME_HEADER))
+        except OSError as error:
+            # It goes on without; a full disk is told to who writes.
+            self._room = CHECKPOINT_PAGES
+            log.warning("the log of the database was not made longer ahead of time: %s", error)
+        finally:
+            _undo(connection)
 
     def _checkpoint(self, connection: apsw.Connection) -> None:
         self._checkpoint_due = False
@@ -254,6 +287,21 @@ async def _outlasting(entry: _Entry) -> Any:
         if cancelled is not None:
             raise cancelled
         return value
+
+
+def lengthen(path: Path, size: int) -> None:
+    """Write zeros at the end of a file until it has `size` bytes, or leave it as it is."""
+    with path.open("r+b", buffering=0) as file:
+        found = file.seek(0, os.SEEK_END)
+        if found >= size:
+            return
+        try:
+            if file.write(bytes(size - found)) != size - found:
+                raise OSError(errno.ENOSPC, "no space left")  # noqa: TRY301 - the same way out as for any other failure
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(found)
+            raise
 
 
 def _check_open(connection: apsw.Connection) -> None:

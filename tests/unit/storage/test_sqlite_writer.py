@@ -1,13 +1,16 @@
 """The writing thread: groups, order, failures, end."""
 
 import asyncio
+import errno
+import os
+import shutil
 import threading
 
 import apsw
 import pytest
 
 from mastra.errors import Conflict, StorageUnavailable
-from mastra.storage.sqlite_writer import CHECKPOINT_PAGES, Writer
+from mastra.storage.sqlite_writer import CHECKPOINT_PAGES, ROOM_PAGES, Writer, lengthen
 
 
 @pytest.fixture
@@ -223,3 +226,77 @@ async def test_a_cancellation_that_comes_with_the_answer_is_raised(writer):
     with pytest.raises(asyncio.CancelledError):
         await task
     await cancelling
+
+
+def synced(path):
+    def connect():
+        connection = apsw.Connection(str(path))
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "FULL")
+        connection.execute("CREATE TABLE IF NOT EXISTS t(x)")
+        return connection
+
+    return Writer(connect, lambda error: error)
+
+
+async def until(is_so):
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(0.005)
+
+
+def insert(number):
+    return lambda connection: connection.execute("INSERT INTO t VALUES(?)", (number,))
+
+
+async def test_a_synced_log_has_room_ahead_of_time_and_a_crash_leaves_all_of_it(tmp_path):
+    path, log = tmp_path / "w.db", tmp_path / "w.db-wal"
+    writer = synced(path)
+    await writer.start()
+    await writer.submit(insert(0))
+    await until(lambda: log.stat().st_size == ROOM_PAGES * (4096 + 24))
+    for number in range(1, ROOM_PAGES):
+        await writer.submit(insert(number))
+    await until(lambda: log.stat().st_size == 2 * ROOM_PAGES * (4096 + 24))
+    # What another process would find if this one ended here.
+    for name in ("w.db", "w.db-wal"):
+        shutil.copy(tmp_path / name, tmp_path / f"left-{name}")
+    left = apsw.Connection(str(tmp_path / "left-w.db"))
+    assert left.execute("SELECT count(*), max(x) FROM t").get == (ROOM_PAGES, ROOM_PAGES - 1)
+    assert left.pragma("integrity_check") == "ok"
+    left.close()
+    await writer.stop()
+    assert not log.exists()
+
+
+async def test_room_is_made_where_no_other_process_writes(tmp_path):
+    log = tmp_path / "w.db-wal"
+    writer = synced(tmp_path / "w.db")
+    await writer.start()
+    other = apsw.Connection(str(tmp_path / "w.db"))
+    other.set_busy_timeout(20_000)
+    for number in range(300):
+        await writer.submit(insert(number))
+        other.execute("INSERT INTO t VALUES(?)", (-number,))
+    await until(lambda: log.stat().st_size > ROOM_PAGES * 4096)
+    assert other.execute("SELECT count(*) FROM t").get == 600
+    assert other.pragma("integrity_check") == "ok"
+    other.close()
+    await writer.stop()
+
+
+def test_a_full_disk_leaves_the_file_as_long_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "log"
+    path.write_bytes(b"abc")
+
+    def refuse(_descriptor):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(OSError, match="no space left"):
+            lengthen(path, 10)
+    assert path.read_bytes() == b"abc"
+    lengthen(path, 10)
+    lengthen(path, 5)
+    assert path.read_bytes() == b"abc" + bytes(7)
