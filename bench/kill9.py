@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import faulthandler
 import json
 import os
 import random
@@ -39,6 +40,8 @@ POINTS = {
 }
 # A worker that did not pass its point by then is killed from outside.
 PATIENCE_S = 5.0
+# A worker that does nothing for so long hangs; it is asked for its stacks.
+HUNG_S = 60.0
 
 
 # ---------------------------------------------------------------- the worker
@@ -91,7 +94,19 @@ def build(say):
     ]
 
 
+def show_stacks():
+    """On SIGUSR1 the stacks of all threads, on SIGUSR2 those of all tasks."""
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+    def show():
+        for task in asyncio.all_tasks():
+            task.print_stack()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, show)
+
+
 async def worker(url, port, load):
+    show_stacks()
     from mastra import Mastra
     from mastra.errors import MastraError
     from mastra.workflows import carrier
@@ -190,32 +205,61 @@ class Truth:
         return kind
 
 
-def cycle(truth, url, server, seconds, crash_at=""):
-    env = dict(os.environ)
-    if crash_at:
-        env["MASTRA_CRASH_AT"] = crash_at
-    port = server.getsockname()[1]
+def cycle(truth, command, server, seconds, crash_at=""):
+    """One process from its start to its end; `seconds` of 0 lets it finish what is left."""
     begun = time.perf_counter()
-    killed = False
-    child = subprocess.Popen(
-        [sys.executable, __file__, "--worker", "--url", url, "--port", str(port), "--load", "1" if seconds else "0"],
-        env=env,
-        stderr=subprocess.PIPE,
-    )
-    server.settimeout(300)
-    try:
-        link, _ = server.accept()
-    except TimeoutError:
-        child.kill()
-        raise SystemExit(f"The worker did not come up: {child.stderr.read().decode()[-3000:]}") from None
+    with tempfile.TemporaryFile("w+") as told:
+        # A file, not a pipe: nobody reads it before the end, and a full pipe would hold the worker.
+        child = subprocess.Popen(
+            [sys.executable, *command, "--port", str(server.getsockname()[1]), "--load", "1" if seconds else "0"],
+            env={**os.environ, **({"MASTRA_CRASH_AT": crash_at} if crash_at else {})},
+            stderr=told,
+        )
+        kinds, hung = Counter(), None
+        link = _accept(server, child)
+        if link is None:
+            hung = "does not come up"
+        else:
+            hung, killed = _hear(truth, link, child, kinds, (begun, seconds, crash_at))
+            link.close()
+        if hung is not None and child.poll() is None:
+            # Each thread's and each task's stack, then the end.
+            for sign in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGKILL):
+                child.send_signal(sign)
+                time.sleep(0.5)
+        child.wait()
+        told.seek(0)
+        errors = told.read()
+    if hung is not None:
+        raise SystemExit(f"The worker {hung}: {dict(kinds)}\n{errors[-20_000:]}")
+    if child.returncode == -9 and seconds:
+        truth.kills["outside" if killed else crash_at.partition(":")[0]] += 1
+    if child.returncode not in (0, -9):
+        print("worker failed:", child.returncode, errors[-3000:])
+    return kinds
+
+
+def _accept(server, child):
+    server.settimeout(0.5)
+    end = time.perf_counter() + HUNG_S
+    while time.perf_counter() < end and child.poll() is None:
+        with contextlib.suppress(TimeoutError):
+            return server.accept()[0]
+    return None
+
+
+def _hear(truth, link, child, kinds, facts):
+    """Listen until the worker is gone, and kill it when its time has come: what hung, and whether it was killed."""
+    begun, seconds, crash_at = facts
+    buffer, opened, end, killed = b"", None, None, False
+    heard = time.perf_counter()
     link.settimeout(0.02)
-    buffer, opened, end = b"", None, None
-    kinds = Counter()
     while True:
         try:
             data = link.recv(1 << 16)
             if not data:
-                break
+                return None, killed
+            heard = time.perf_counter()
             buffer += data
             *lines, buffer = buffer.split(b"\n")
             for line in lines:
@@ -233,22 +277,12 @@ def cycle(truth, url, server, seconds, crash_at=""):
         except TimeoutError:
             pass
         except ConnectionResetError:
-            break
+            return None, killed
         if end is not None and time.perf_counter() >= end and child.poll() is None:
             child.send_signal(signal.SIGKILL)
             end, killed = None, True
-        if not seconds and time.perf_counter() - begun > 120:
-            print("the last worker does not become idle", kinds)
-            child.kill()
-            break
-    child.wait()
-    if child.returncode == -9 and seconds:
-        truth.kills["outside" if killed else crash_at.partition(":")[0]] += 1
-    errors = child.stderr.read().decode()
-    if child.returncode not in (0, -9):
-        print("worker failed:", child.returncode, errors[-3000:])
-    link.close()
-    return kinds
+        if time.perf_counter() - heard > HUNG_S:
+            return "says nothing more", killed
 
 
 async def verify(truth, url):
@@ -304,14 +338,15 @@ def main():
     url = given.url or f"sqlite:///{folder}/kill.db"
     server = socket.create_server(("127.0.0.1", 0))
     truth = Truth()
+    command = [__file__, "--worker", "--url", url]
     names = list(POINTS)
     for number in range(given.cycles):
         name = names[number // 2 % len(names)] if number % 2 else ""
         seconds = 0.05 if number % 10 == 0 else given.seconds
-        cycle(truth, url, server, seconds, f"{name}:{POINTS[name]}" if name else "")
+        cycle(truth, command, server, seconds, f"{name}:{POINTS[name]}" if name else "")
         if given.progress and number % 50 == 49:
             print(number + 1, len(truth.acked), len(truth.rerun), dict(truth.kills), file=sys.stderr, flush=True)
-    cycle(truth, url, server, 0)
+    cycle(truth, command, server, 0)
     facts = asyncio.run(verify(truth, url))
 
     def at(times, share):
