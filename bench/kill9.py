@@ -1,6 +1,6 @@
 """Kills workers with SIGKILL and counts what was lost, repeated or left without a trace.
 
-    python bench/kill9.py --cycles 1000
+    python bench/kill9.py --cycles 1000 --fork
     python bench/kill9.py --cycles 500 --url "postgresql://root@127.0.0.1:5432/test?schema=kill9"
 
 The supervisor is the only truth: it hears of every acknowledgement, effect and record over a socket, in another
@@ -18,6 +18,7 @@ import faulthandler
 import json
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -205,16 +206,74 @@ class Truth:
         return kind
 
 
-def cycle(truth, command, server, seconds, crash_at=""):
+def spawn(job, crash_at, told):
+    """A worker from nothing, imports and all."""
+    options = ["--url", job["url"], "--port", str(job["port"]), "--load", str(int(job["load"]))]
+    env = {**os.environ, **({"MASTRA_CRASH_AT": crash_at} if crash_at else {})}
+    return subprocess.Popen([sys.executable, __file__, "--worker", *options], env=env, stderr=told)
+
+
+class Nursery:
+    """A process that has loaded the library and forks itself for each worker: most of a start is imports."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        self.pid, self.returncode = 0, None
+
+    def start(self, job, crash_at, told):
+        """Fork a worker; this then stands for it."""
+        place = f"/proc/{os.getpid()}/fd/{told.fileno()}"
+        self._process.stdin.write(json.dumps({**job, "crash_at": crash_at, "told": place}).encode() + b"\n")
+        self.pid, self.returncode = int(self._process.stdout.readline()), None
+        return self
+
+    def poll(self):
+        """How it ended, or None."""
+        ready = self.returncode is None and select.select([self._process.stdout], [], [], 0)[0]
+        return self.wait() if ready else self.returncode
+
+    def wait(self):
+        """Wait for its end."""
+        if self.returncode is None:
+            self.returncode = int(self._process.stdout.readline())
+        return self.returncode
+
+    def send_signal(self, sign):
+        """Nobody else's: its parent waits for it until it has told us of its end."""
+        if self.poll() is None:
+            os.kill(self.pid, sign)
+
+
+def nursery():
+    """Fork a worker for each line that comes in; tell its process id and then how it ended."""
+    import mastra
+    from mastra.storage import postgres, sqlite
+    from mastra.workflows import crashpoints, run, schedules, workflow
+
+    del mastra, postgres, sqlite, run, schedules, workflow
+    for line in sys.stdin:
+        job = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            told = os.open(job["told"], os.O_WRONLY | os.O_APPEND)
+            for stream in (1, 2):
+                os.dup2(told, stream)
+            random.seed()
+            crashpoints._POINTS.update(crashpoints._parse(job["crash_at"]))
+            asyncio.run(worker(job["url"], job["port"], job["load"]))
+            os._exit(0)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def cycle(truth, start, url, server, seconds, crash_at=""):
     """One process from its start to its end; `seconds` of 0 lets it finish what is left."""
     begun = time.perf_counter()
     with tempfile.TemporaryFile("w+") as told:
         # A file, not a pipe: nobody reads it before the end, and a full pipe would hold the worker.
-        child = subprocess.Popen(
-            [sys.executable, *command, "--port", str(server.getsockname()[1]), "--load", "1" if seconds else "0"],
-            env={**os.environ, **({"MASTRA_CRASH_AT": crash_at} if crash_at else {})},
-            stderr=told,
-        )
+        child = start({"url": url, "port": server.getsockname()[1], "load": bool(seconds)}, crash_at, told)
         kinds, hung = Counter(), None
         link = _accept(server, child)
         if link is None:
@@ -325,10 +384,15 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.7)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--progress", action="store_true")
+    parser.add_argument("--fork", action="store_true", help="fork workers from a process that has loaded the library")
+    parser.add_argument("--nursery", action="store_true")
     parser.add_argument("--worker", action="store_true")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--load", type=int, default=1)
     given = parser.parse_args()
+    if given.nursery:
+        nursery()
+        return 0
     if given.worker:
         asyncio.run(worker(given.url, given.port, given.load))
         return 0
@@ -338,15 +402,15 @@ def main():
     url = given.url or f"sqlite:///{folder}/kill.db"
     server = socket.create_server(("127.0.0.1", 0))
     truth = Truth()
-    command = [__file__, "--worker", "--url", url]
+    start = Nursery().start if given.fork else spawn
     names = list(POINTS)
     for number in range(given.cycles):
         name = names[number // 2 % len(names)] if number % 2 else ""
         seconds = 0.05 if number % 10 == 0 else given.seconds
-        cycle(truth, command, server, seconds, f"{name}:{POINTS[name]}" if name else "")
+        cycle(truth, start, url, server, seconds, f"{name}:{POINTS[name]}" if name else "")
         if given.progress and number % 50 == 49:
             print(number + 1, len(truth.acked), len(truth.rerun), dict(truth.kills), file=sys.stderr, flush=True)
-    cycle(truth, command, server, 0)
+    cycle(truth, start, url, server, 0)
     facts = asyncio.run(verify(truth, url))
 
     def at(times, share):

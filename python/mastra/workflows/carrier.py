@@ -85,6 +85,9 @@ class Carrier(Generic[In, Out]):
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await self._idle.wait()
+            if self.journal is not None and self.journal.row.get("status") not in FINAL:
+                # It had let go of the run by then, or could not write it down.
+                await cancel_stored(self)
 
     async def wait(self) -> WorkflowResult[Out]:
         """Wait until the run ends or waits for somebody, whoever carries it."""
@@ -157,11 +160,11 @@ class Carrier(Generic[In, Out]):
                     run.status = "canceled"  # while it waited for its turn
                 else:
                     await self._pass(execution)
+                while not self._lost and not await self._finish(execution):
+                    await self._pass(execution)
                 current.set_output(to_json(run.result))
-            if not self._lost:
-                await self._finish(execution)
-                if run.status not in ACTIVE:
-                    await self._announce(execution)
+            if not self._lost and run.status not in ACTIVE:
+                await self._announce(execution)
         except Exception:
             if self.journal is not None:
                 # Not the run's fault: storage failed for longer than a write waits. It is taken up again from there.
@@ -311,19 +314,21 @@ class Carrier(Generic[In, Out]):
         self.state.cause = error
         self.state.error = describe_error(error)
 
-    async def _finish(self, execution: Execution) -> None:
+    async def _finish(self, execution: Execution) -> bool:
+        """Commit how the run stands; False when there is more to do: an event came that it waits for."""
         run = self.state
         if run.status in ("failed", "canceled") and any(step.compensate for step in self.workflow.compensating):
             from mastra.workflows.compensation import compensate  # noqa: PLC0415 - only for workflows that have some
 
             await compensate(execution, self.workflow)
         if self.journal is None:
-            return
+            return True
         waits = [one for one in run.records.values() if one.status == "waiting"] if run.status not in FINAL else []
         if waits and run.status in ("waiting", "suspended"):
-            await self.journal.park(min((one.wake_at for one in waits if one.wake_at is not None), default=None))
-        else:
-            await self.journal.finish(run)
+            due = min((one.wake_at for one in waits if one.wake_at is not None), default=None)
+            return await self.journal.park(due)
+        await self.journal.finish(run)
+        return True
 
     async def _announce(self, execution: Execution) -> None:
         run, hooks = self.state, self.workflow.hooks

@@ -81,6 +81,8 @@ class StoredInbox(Inbox):
         self.run = run
         # Taken in this pass and not yet deleted by a record: not to be seen again by a wait beside it.
         self._taken: set[str] = set()
+        # How many events of a name had ever come when somebody looked and found none.
+        self._looked: dict[str, int] = {}
 
     async def put(self, name: str, data: Any) -> None:
         """Store an event; `RunMissing` or `InvalidInput` when the run takes none."""
@@ -89,6 +91,29 @@ class StoredInbox(Inbox):
 
     async def next(self, name: str) -> RunEvent | None:
         """The oldest event of this name that is not taken."""
+        event = await self._oldest(name)
+        if event is not None:
+            return event
+        head = await self.storage.get(INBOXES, f"{self.run}/{name}")
+        count = head["n"] if head else 0
+        if self._looked.get(name) == count:
+            return None
+        # First counted, then looked: what the look does not find comes later and is counted.
+        self._looked[name] = count
+        return await self._oldest(name)
+
+    def nothing_came(self) -> list[Expect]:
+        """Preconditions: since this pass looked for events and found none, none has come."""
+        return [
+            Expect(INBOXES, f"{self.run}/{name}", {"n": count} if count else None)
+            for name, count in self._looked.items()
+        ]
+
+    def look_afresh(self) -> None:
+        """Another pass begins."""
+        self._looked.clear()
+
+    async def _oldest(self, name: str) -> RunEvent | None:
         page = await self.storage.scan(
             EVENTS, {"inbox": f"{self.run}/{name}"}, order=Order("n"), limit=len(self._taken) + 1
         )

@@ -214,12 +214,18 @@ class Journal:
         if milliseconds is None or milliseconds > self.worker.park_after_s * 1000:
             raise Parked
 
-    async def park(self, due: int | None) -> None:
-        """Let go of a run that waits long; any worker takes it up when it is due."""
+    async def park(self, due: int | None) -> bool:
+        """Let go of a run that waits long; any worker takes it up when it is due. False: an event came meanwhile."""
         self.state.status = "waiting"
-        await self._append([], [], row={"owner": None, "wakeAt": due, "status": "waiting"})
+        row = {"owner": None, "wakeAt": due, "status": "waiting"}
+        try:
+            await self._append([], list(self.inbox.nothing_came()), row=row, is_conditional=True)
+        except Conflict:
+            self.inbox.look_afresh()
+            return False
         if due is not None:
             self.worker.expects(due)
+        return True
 
     async def travel(self, run: RunState) -> None:
         """Commit a rewritten past and become the owner of the run."""
@@ -251,6 +257,7 @@ class Journal:
         *,
         row: dict[str, Any] | None = None,
         alone: bool = False,
+        is_conditional: bool = False,
     ) -> None:
         if self._deferred:
             entries = [*self._deferred, *entries]
@@ -266,7 +273,7 @@ class Journal:
             return
         self._is_writing = True
         try:
-            await self._write([append], row, alone=alone)
+            await self._write([append], row, alone=alone, is_conditional=is_conditional)
             while self._waiting:
                 group, self._waiting = self._waiting, []
                 await self._write_group(group)
@@ -298,7 +305,14 @@ class Journal:
             if one.done is not None and not one.done.done():
                 one.done.set_exception(self._lost())
 
-    async def _write(self, group: list[_Append], row: dict[str, Any] | None, *, alone: bool = False) -> None:
+    async def _write(
+        self,
+        group: list[_Append],
+        row: dict[str, Any] | None,
+        *,
+        alone: bool = False,
+        is_conditional: bool = False,
+    ) -> None:
         batch: list[Operation] = [Expect(RUNS, self.key, {"token": self.token})]
         count = 0
         for append in group:
@@ -325,8 +339,8 @@ class Journal:
             raise
         except Conflict:
             found = await self.storage.get(RUNS, self.key)
-            if alone and found is not None and found["token"] == self.token:
-                raise  # a precondition of the step's own effects
+            if (alone or is_conditional) and found is not None and found["token"] == self.token:
+                raise  # a precondition of the step's own effects, or of parking
             raise self._lost() from None
         self._wrote(count, changed)
 

@@ -1,0 +1,130 @@
+"""Events that are sent to a run: kept in order, taken once, and none comes at a moment in which nobody looks."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mastra import Workflow
+from mastra.errors import InvalidInput, RunMissing
+from mastra.runtime.clock import SYSTEM_CLOCK
+from mastra.runtime.services import Services
+from mastra.storage.memory import MemoryStorage
+from mastra.types.records import Expect, Order, Put
+from mastra.workflows.inbox import Inbox, StoredInbox, send
+from mastra.workflows.tables import EVENTS, RUNS
+from mastra.workflows.worker import Worker
+
+
+class Parking(MemoryStorage):
+    """Storage that says when a run is about to be parked, before it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.before_parking = []
+
+    async def write(self, batch):
+        parks = any(
+            isinstance(one, Put) and one.table == RUNS and one.value["status"] == "waiting" and not one.value["owner"]
+            for one in batch
+        )
+        if parks and any(isinstance(one, Expect) and one.where and "token" in one.where for one in batch):
+            while self.before_parking:
+                await self.before_parking.pop(0)()
+        await super().write(batch)
+
+
+@asynccontextmanager
+async def application(storage, workflow):
+    services = Services(storage=storage)
+    worker = services.workflow_worker = Worker(services, tick_s=0.02)
+    workflow.bind(services)
+    yield worker
+    await worker.stop(grace_s=0.1)
+
+
+@pytest.mark.parametrize("seconds", [None, 3_600])
+@pytest.mark.parametrize("count", [1, 3])
+async def test_an_event_that_comes_while_the_run_is_being_parked_wakes_it(seconds, count):
+    storage = Parking()
+    flow = Workflow("late")
+    for _ in range(count):
+        flow = flow.wait_for_event("go", timeout=seconds)
+    flow = flow.commit()
+    async with application(storage, flow):
+        storage.before_parking = [lambda n=n: flow.send_event("r1", "go", n) for n in range(count)]
+        run = await flow.create_run("r1")
+        await run.start_async({})
+        async with asyncio.timeout(10):
+            result = await run.wait()
+        assert (result.status, result.result) == ("success", count - 1)
+        assert await storage.count(EVENTS) == 0
+
+
+async def test_two_waits_side_by_side_are_both_woken_by_events_that_come_late():
+    storage = Parking()
+    flow = (
+        Workflow("pair").parallel([Workflow(name).wait_for_event(name).commit() for name in ("left", "right")]).commit()
+    )
+    async with application(storage, flow):
+        storage.before_parking = [lambda: flow.send_event("r1", "left", 1), lambda: flow.send_event("r1", "right", 2)]
+        run = await flow.create_run("r1")
+        await run.start_async({})
+        async with asyncio.timeout(10):
+            result = await run.wait()
+        assert result.result == {"left": 1, "right": 2}
+
+
+async def test_events_are_taken_in_the_order_they_came_and_once():
+    storage = MemoryStorage()
+    await storage.write([Put(RUNS, "w/r", {"status": "running", "runId": "r", "owner": "o", "rev": 1})])
+    for n in range(12):
+        assert await send(storage, SYSTEM_CLOCK, "w/r", "go", n) is False
+    inbox = StoredInbox(storage, SYSTEM_CLOCK, "w/r")
+    assert [(await inbox.next("go")).data for _ in range(12)] == list(range(12))
+    assert await inbox.next("go") is None
+    # Another owner, after a crash: nothing was recorded, so all of them are there.
+    assert (await StoredInbox(storage, SYSTEM_CLOCK, "w/r").next("go")).data == 0
+    assert len((await storage.scan(EVENTS, {"inbox": "w/r/go"}, order=Order("n"))).records) == 12
+
+
+async def test_a_run_that_is_unknown_or_over_takes_no_events():
+    storage = MemoryStorage()
+    with pytest.raises(RunMissing):
+        await send(storage, SYSTEM_CLOCK, "w/r", "go", 1)
+    await storage.write([Put(RUNS, "w/r", {"status": "success", "runId": "r", "owner": None, "rev": 1})])
+    with pytest.raises(InvalidInput, match="ended as success"):
+        await send(storage, SYSTEM_CLOCK, "w/r", "go", 1)
+    assert await storage.count(EVENTS) == 0
+
+
+async def test_who_waits_in_memory_is_woken_by_what_is_put():
+    inbox = Inbox()
+    waiting = asyncio.ensure_future(inbox.wait(SYSTEM_CLOCK, 30))
+    await asyncio.sleep(0)
+    await inbox.put("go", 1)
+    async with asyncio.timeout(10):
+        await waiting
+    assert (await inbox.next("go")).data == 1
+    assert await inbox.next("go") is None
+
+
+async def test_a_run_that_is_cancelled_while_it_is_being_parked_is_cancelled():
+    storage = Parking()
+    flow = Workflow("late").wait_for_event("go").commit()
+    async with application(storage, flow):
+        run = await flow.create_run("r1")
+        stopping = []
+
+        async def stop():
+            stopping.append(asyncio.ensure_future(run.cancel()))
+            await asyncio.sleep(0.01)
+
+        storage.before_parking = [stop]
+        await run.start_async({})
+        async with asyncio.timeout(10):
+            while not stopping:  # noqa: ASYNC110 - the storage is asked from within a write
+                await asyncio.sleep(0.005)
+            await stopping[0]
+        assert (await flow.get_run("r1")).status == "canceled"
+        assert (await storage.get(RUNS, "late/r1"))["status"] == "canceled"
