@@ -216,28 +216,29 @@ def spawn(job, crash_at, told):
 class Nursery:
     """A process that has loaded the library and forks itself for each worker: most of a start is imports."""
 
-    def __init__(self):
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
+    def __init__(self, command):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._jobs, self._facts = process.stdin, process.stdout
         self.pid, self.returncode = 0, None
 
     def start(self, job, crash_at, told):
         """Fork a worker; this then stands for it."""
         place = f"/proc/{os.getpid()}/fd/{told.fileno()}"
-        self._process.stdin.write(json.dumps({**job, "crash_at": crash_at, "told": place}).encode() + b"\n")
-        self.pid, self.returncode = int(self._process.stdout.readline()), None
+        self._jobs.write(json.dumps({**job, "crash_at": crash_at, "told": place}).encode() + b"\n")
+        self.pid, self.returncode = int(self._facts.readline()), None
         return self
 
     def poll(self):
         """How it ended, or None."""
-        ready = self.returncode is None and select.select([self._process.stdout], [], [], 0)[0]
+        ready = self.returncode is None and select.select([self._facts], [], [], 0)[0]
         return self.wait() if ready else self.returncode
 
     def wait(self):
         """Wait for its end."""
         if self.returncode is None:
-            self.returncode = int(self._process.stdout.readline())
+            self.returncode = int(self._facts.readline())
         return self.returncode
 
     def send_signal(self, sign):
@@ -246,13 +247,8 @@ class Nursery:
             os.kill(self.pid, sign)
 
 
-def nursery():
+def fork_workers(work):
     """Fork a worker for each line that comes in; tell its process id and then how it ended."""
-    import mastra
-    from mastra.storage import postgres, sqlite
-    from mastra.workflows import crashpoints, run, schedules, workflow
-
-    del mastra, postgres, sqlite, run, schedules, workflow
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()
@@ -261,11 +257,23 @@ def nursery():
             for stream in (1, 2):
                 os.dup2(told, stream)
             random.seed()
-            crashpoints._POINTS.update(crashpoints._parse(job["crash_at"]))
-            asyncio.run(worker(job["url"], job["port"], job["load"]))
+            asyncio.run(work(job))
             os._exit(0)
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def nursery():
+    from mastra.storage import postgres, sqlite
+    from mastra.workflows import crashpoints, run, schedules, workflow
+
+    del postgres, sqlite, run, schedules, workflow
+
+    async def work(job):
+        crashpoints._POINTS.update(crashpoints._parse(job["crash_at"]))
+        await worker(job["url"], job["port"], job["load"])
+
+    fork_workers(work)
 
 
 def cycle(truth, start, url, server, seconds, crash_at=""):
@@ -274,7 +282,7 @@ def cycle(truth, start, url, server, seconds, crash_at=""):
     with tempfile.TemporaryFile("w+") as told:
         # A file, not a pipe: nobody reads it before the end, and a full pipe would hold the worker.
         child = start({"url": url, "port": server.getsockname()[1], "load": bool(seconds)}, crash_at, told)
-        kinds, hung = Counter(), None
+        kinds, hung, killed = Counter(), None, False
         link = _accept(server, child)
         if link is None:
             hung = "does not come up"
@@ -310,8 +318,8 @@ def _accept(server, child):
 def _hear(truth, link, child, kinds, facts):
     """Listen until the worker is gone, and kill it when its time has come: what hung, and whether it was killed."""
     begun, seconds, crash_at = facts
-    buffer, opened, end, killed = b"", None, None, False
-    heard = time.perf_counter()
+    buffer, end, killed = b"", None, False
+    opened = heard = time.perf_counter()
     link.settimeout(0.02)
     while True:
         try:
@@ -383,6 +391,7 @@ def main():
     parser.add_argument("--url", default="")
     parser.add_argument("--seconds", type=float, default=0.7)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--chance", type=float, default=1.0, help="times as likely to die at a point: for slow storage")
     parser.add_argument("--progress", action="store_true")
     parser.add_argument("--fork", action="store_true", help="fork workers from a process that has loaded the library")
     parser.add_argument("--nursery", action="store_true")
@@ -402,12 +411,12 @@ def main():
     url = given.url or f"sqlite:///{folder}/kill.db"
     server = socket.create_server(("127.0.0.1", 0))
     truth = Truth()
-    start = Nursery().start if given.fork else spawn
+    start = Nursery([sys.executable, __file__, "--nursery"]).start if given.fork else spawn
     names = list(POINTS)
     for number in range(given.cycles):
         name = names[number // 2 % len(names)] if number % 2 else ""
         seconds = 0.05 if number % 10 == 0 else given.seconds
-        cycle(truth, start, url, server, seconds, f"{name}:{POINTS[name]}" if name else "")
+        cycle(truth, start, url, server, seconds, f"{name}:{min(1.0, given.chance * POINTS[name])}" if name else "")
         if given.progress and number % 50 == 49:
             print(number + 1, len(truth.acked), len(truth.rerun), dict(truth.kills), file=sys.stderr, flush=True)
     cycle(truth, start, url, server, 0)

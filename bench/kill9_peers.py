@@ -9,19 +9,23 @@ and goes on. The supervisor is the only truth: it hears of each effect before th
 """
 
 # ruff: noqa: PLC0415 - each worker loads its own engine
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import importlib
 import json
 import random
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+
+from kill9 import Nursery, fork_workers
 
 LANES, STEPS = 8, 5
 # How long a step works before and after its effect.
@@ -56,6 +60,7 @@ async def lanes(one, say):
 
 async def on_mastra(given, say):
     from mastra import Mastra, StepContext, Workflow, step
+    from mastra.errors import RunMissing
 
     flow = Workflow("peer")
     for number in range(STEPS):
@@ -71,10 +76,10 @@ async def on_mastra(given, say):
     await app.open()
 
     async def recover():
-        for status in ("running", "waiting", "pending"):
-            for one in (await flow.list_runs(status=status, per_page=2000))["runs"]:
-                await (await flow.get_run(one["runId"])).wait()
-                say("done", one["runId"])
+        for run_id in given.left:
+            with contextlib.suppress(RunMissing):
+                await (await flow.get_run(run_id)).wait()
+                say("done", run_id)
         say("recovered", "-")
 
     async def one(run_id):
@@ -107,9 +112,10 @@ async def on_dbos(given, say):
     DBOS.launch()
 
     async def recover():
-        for one in await DBOS.list_workflows_async(status=["PENDING", "ENQUEUED"]):
-            await (await DBOS.retrieve_workflow_async(one.workflow_id)).get_result()
-            say("done", one.workflow_id)
+        for run_id in given.left:
+            if await DBOS.get_workflow_status_async(run_id) is not None:
+                await (await DBOS.retrieve_workflow_async(run_id)).get_result()
+                say("done", run_id)
         say("recovered", "-")
 
     async def one(run_id):
@@ -147,14 +153,16 @@ async def on_langgraph(given, say):
         made = graph.compile(checkpointer=saver)
 
         async def recover():
-            # It keeps no list of runs that did not end; the caller has to know.
-            await asyncio.gather(*(carry_on(thread) for thread in given.left))
+            # Unlike the others it carries nothing on by itself.
+            await asyncio.gather(*map(carry_on, given.left))
             say("recovered", "-")
 
         async def carry_on(thread):
             config = {"configurable": {"thread_id": thread}}
-            if (await made.aget_state(config)).next:
+            state = await made.aget_state(config)
+            if state.next:
                 await made.ainvoke(None, config, durability="sync")
+            if state.values or state.next:
                 say("done", thread)
 
         async def one(run_id):
@@ -164,6 +172,23 @@ async def on_langgraph(given, say):
 
 
 WORKERS = {"mastra": on_mastra, "dbos": on_dbos, "langgraph": on_langgraph}
+LOADED = {
+    "mastra": ("mastra", "mastra.workflows.run", "mastra.storage.sqlite", "mastra.storage.postgres"),
+    "dbos": ("dbos", "psycopg", "sqlalchemy.dialects.postgresql.psycopg"),
+    "langgraph": ("aiosqlite", "langgraph.graph", "langgraph.checkpoint.sqlite.aio"),
+}
+
+
+def serve(name):
+    """Load an engine, then fork its workers."""
+    for module in LOADED[name]:
+        importlib.import_module(module)
+
+    async def run(job):
+        link = socket.create_connection(("127.0.0.1", job["port"]))
+        await WORKERS[name](argparse.Namespace(**job), lambda kind, what: link.sendall(f"{kind} {what}\n".encode()))
+
+    fork_workers(run)
 
 
 # ---------------------------------------------------------------- the supervisor
@@ -173,31 +198,28 @@ class Engine:
     """One engine on one database, and what the supervisor knows of it."""
 
     def __init__(self, name, python, url):
-        self.name, self.python, self.url = name, python, url
+        self.name, self.url = name, url
+        # Imports are not what is compared: the peers' take longer than a run.
+        self.nursery = Nursery([python, __file__, "--worker", name.partition("-")[0]])
         self.begun, self.done, self.effects = set(), set(), Counter()
         self.kills, self.recovery = 0, []
 
     def cycle(self, server, effect, seconds):
         """One process: killed after a while, or (`seconds` of 0) left to finish what it finds."""
         begun = time.perf_counter()
+        job = {"url": self.url, "port": server.getsockname()[1], "load": bool(seconds), "pause": EFFECTS[effect]}
         with tempfile.TemporaryFile("w+") as told:
-            place = ["--url", self.url, "--port", str(server.getsockname()[1])]
-            options = ["--worker", self.name.partition("-")[0], *place, "--effect", effect]
-            options += ["--left", json.dumps(sorted(self.begun - self.done))]
-            child = subprocess.Popen(
-                [self.python, __file__, *options, "--load", "1" if seconds else "0"], stdout=told, stderr=told
-            )
+            child = self.nursery.start({**job, "left": sorted(self.begun - self.done)}, "", told)
             try:
                 server.settimeout(HUNG_S)
                 with server.accept()[0] as link:
                     self._hear(link, child, begun, seconds)
             except TimeoutError:
-                child.kill()
+                child.send_signal(signal.SIGKILL)
                 told.seek(0)
                 raise SystemExit(f"{self.name} hangs: {told.read()[-3000:]}") from None
-            child.wait()
-            told.seek(0)
-            if child.returncode not in (0, -9):
+            if child.wait() not in (0, -9):
+                told.seek(0)
                 print(self.name, "failed:", told.read()[-2000:], file=sys.stderr)
 
     def _hear(self, link, child, begun, seconds):
@@ -259,13 +281,9 @@ def main():
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has the peers")
     parser.add_argument("--postgres", default="postgresql://root@127.0.0.1:5432/")
     parser.add_argument("--worker", choices=WORKERS)
-    for name, kind in (("url", str), ("port", int), ("load", int), ("left", json.loads)):
-        parser.add_argument(f"--{name}", type=kind)
     given = parser.parse_args()
     if given.worker:
-        link = socket.create_connection(("127.0.0.1", given.port))
-        given.pause = EFFECTS[given.effect]
-        asyncio.run(WORKERS[given.worker](given, lambda kind, what: link.sendall(f"{kind} {what}\n".encode())))
+        serve(given.worker)
         return
     folder = tempfile.mkdtemp()
     engines = []
