@@ -391,6 +391,7 @@ def main():
     parser.add_argument("--url", default="")
     parser.add_argument("--seconds", type=float, default=0.7)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no more cycles after this time")
     parser.add_argument("--chance", type=float, default=1.0, help="times as likely to die at a point: for slow storage")
     parser.add_argument("--progress", action="store_true")
     parser.add_argument("--fork", action="store_true", help="fork workers from a process that has loaded the library")
@@ -412,8 +413,10 @@ def main():
     server = socket.create_server(("127.0.0.1", 0))
     truth = Truth()
     start = Nursery([sys.executable, __file__, "--nursery"]).start if given.fork else spawn
-    names = list(POINTS)
+    names, begun = list(POINTS), time.monotonic()
     for number in range(given.cycles):
+        if time.monotonic() - begun > 60 * given.minutes:
+            break
         name = names[number // 2 % len(names)] if number % 2 else ""
         seconds = 0.05 if number % 10 == 0 else given.seconds
         cycle(truth, start, url, server, seconds, f"{name}:{min(1.0, given.chance * POINTS[name])}" if name else "")

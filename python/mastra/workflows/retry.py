@@ -49,11 +49,12 @@ def rules(spec: RetrySpec) -> tuple[Retry, ...]:
     """The rules that a user's `retries=` stands for: a number, a rule or several, first match wins."""
     if spec is None:
         return ()
-    if isinstance(spec, bool) or not isinstance(spec, int | Retry | Sequence):
-        raise BadDefinition("retries is a number, a Retry or a list of Retry.")
-    if isinstance(spec, int):
+    if isinstance(spec, int) and not isinstance(spec, bool):
         return (Retry(attempts=spec),) if spec else ()
-    return (spec,) if isinstance(spec, Retry) else tuple(spec)
+    given = tuple(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else (spec,)
+    if not all(isinstance(one, Retry) for one in given):
+        raise BadDefinition("retries is a number, a Retry or a list of Retry.")
+    return given
 
 
 def next_pause(given: tuple[Retry, ...], attempt: int, error: Exception) -> float | None:
