@@ -49,12 +49,13 @@ def rules(spec: RetrySpec) -> tuple[Retry, ...]:
     """The rules that a user's `retries=` stands for: a number, a rule or several, first match wins."""
     if spec is None:
         return ()
+    if isinstance(spec, Retry):
+        return (spec,)
     if isinstance(spec, int) and not isinstance(spec, bool):
         return (Retry(attempts=spec),) if spec else ()
-    given = tuple(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else (spec,)
-    if not all(isinstance(one, Retry) for one in given):
-        raise BadDefinition("retries is a number, a Retry or a list of Retry.")
-    return given
+    if isinstance(spec, list | tuple) and all(isinstance(one, Retry) for one in spec):
+        return tuple(spec)
+    raise BadDefinition("retries is a number, a Retry or a list of Retry.")
 
 
 def next_pause(given: tuple[Retry, ...], attempt: int, error: Exception) -> float | None:
