@@ -9,13 +9,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <exception>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "bind.hpp"
 #include "mastra/cache.hpp"
+#include "plain_methods.hpp"
 #include "text.hpp"
 
 namespace py = pybind11;
@@ -109,31 +109,13 @@ class PyCache {
   std::atomic<bool> timed_{false};
 };
 
-template <typename Work>
-PyObject* called(PyObject* self, Work work) noexcept {
-  try {
-    auto* cache = static_cast<PyCache*>(reinterpret_cast<py::detail::instance*>(self)->simple_value_holder[0]);
-    if (cache == nullptr) throw Error(ErrorCode::kInvalidArgument, "CacheStore.__init__ was not called");
-    return work(*cache).release().ptr();
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (const py::builtin_exception& error) {
-    error.set_error();
-  } catch (const Error& error) {
-    set_error(error);
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-  }
-  return nullptr;
-}
-
 // get and set are plain CPython methods: the call is most of their cost.
 PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   if (count < 1 || count > 2) {
     PyErr_SetString(PyExc_TypeError, "get takes a key and, if you like, a default");
     return nullptr;
   }
-  return called(self, [&](PyCache& cache) { return cache.get(arguments[0], count == 2 ? arguments[1] : Py_None); });
+  return called<PyCache>(self, [&](PyCache& cache) { return cache.get(arguments[0], count == 2 ? arguments[1] : Py_None).release().ptr(); });
 }
 
 template <typename Number>
@@ -164,19 +146,19 @@ PyObject* set(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyOb
     PyErr_SetString(PyExc_TypeError, "set takes a key and a value");
     return nullptr;
   }
-  return called(self, [&](PyCache& cache) -> py::object {
+  return called<PyCache>(self, [&](PyCache& cache) {
     const bool only_new = all[4] != nullptr && py::cast<bool>(py::handle(all[4]));
-    return py::bool_(cache.set(all[0], py::reinterpret_borrow<py::object>(all[1]), given<double>(all[2]), given<std::size_t>(all[3]), only_new));
+    return PyBool_FromLong(cache.set(all[0], py::reinterpret_borrow<py::object>(all[1]), given<double>(all[2]), given<std::size_t>(all[3]), only_new) ? 1 : 0);
   });
 }
 
-PyMethodDef kSet = {"set", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set)), METH_FASTCALL | METH_KEYWORDS,
+PyMethodDef kSet = {"set", plain(set), METH_FASTCALL | METH_KEYWORDS,
                     "set(self: mastra._core.CacheStore, key: str, value: typing.Any, *, ttl_s: typing.SupportsFloat | None = None, "
                     "size: typing.SupportsInt | None = None, only_new: bool = False) -> bool\n\n"
                     "Keeps the value, for at most `ttl_s` seconds. `size` is its weight in bytes where `max_bytes` counts; bytes\n"
                     "and str weigh themselves. False when it is larger than the room, or there with `only_new`."};
 
-PyMethodDef kGet = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)), METH_FASTCALL,
+PyMethodDef kGet = {"get", plain(get), METH_FASTCALL,
                     "get(self: mastra._core.CacheStore, key: str, default: typing.Any = None) -> typing.Any\n\n"
                     "The value, or `default` when there is none or it is too old."};
 
@@ -195,11 +177,7 @@ void bind_cache(py::module_& module) {
       .def("purge", &PyCache::purge, "Forgets what is too old; returns how many. Reading never returns them anyway.")
       .def("stats", &PyCache::stats, "hits, misses, sets, evictions, expirations, entries, bytes.")
       .def("__len__", &PyCache::size);
-  for (PyMethodDef* method : {&kGet, &kSet}) {
-    const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(store.ptr()), method));
-    if (!descriptor) throw py::error_already_set();
-    store.attr(method->ml_name) = descriptor;
-  }
+  for (PyMethodDef* method : {&kGet, &kSet}) add_method(store, *method);
 }
 
 }  // namespace mastra::bindings

@@ -242,7 +242,7 @@ class PyPartialJson {
   PyPartialJson(std::size_t max_depth, std::size_t max_bytes) : stream_(limits(max_depth, max_bytes)) {}
 
   py::object feed(const TextOrBytes& chunk) {
-    const Bytes bytes(chunk, true);
+    const Bytes bytes(chunk.ptr(), true);
     stream_.feed(bytes.view(), tree_);
     return tree_.value();
   }
@@ -262,7 +262,7 @@ class PyPartialJson {
 };
 
 py::object parse(const TextOrBytes& text, std::size_t max_depth) {
-  const Bytes bytes(text, true);
+  const Bytes bytes(text.ptr(), true);
   JsonStream stream(limits(max_depth, std::max<std::size_t>(bytes.view().size(), 1)));
   TreeBuilder tree;
   stream.feed(bytes.view(), tree);

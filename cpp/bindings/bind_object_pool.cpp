@@ -4,13 +4,13 @@
 #include <pybind11/typing.h>
 
 #include <algorithm>
-#include <exception>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "bind.hpp"
 #include "mastra/object_pool.hpp"
+#include "plain_methods.hpp"
 
 namespace py = pybind11;
 
@@ -258,51 +258,38 @@ class PyObjectPool {
   bool closed_ = false;
 };
 
-PyObjectPool& pool_of(PyObject* self) {
-  auto* pool = static_cast<PyObjectPool*>(reinterpret_cast<py::detail::instance*>(self)->simple_value_holder[0]);
-  if (pool == nullptr) throw Error(ErrorCode::kInvalidArgument, "ObjectPool.__init__ was not called");
-  return *pool;
-}
-
 template <typename Work>
-PyObject* called(PyObject* self, Work work) noexcept {
-  try {
+PyObject* alone_with(PyObject* self, Work work) noexcept {
+  return called<PyObjectPool>(self, [&](PyObjectPool& pool) {
     const OneAtATime guard(self);
-    return work(pool_of(self));
-  } catch (py::error_already_set& error) {
-    error.restore();
-  } catch (const Error& error) {
-    set_error(error);
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
-  }
-  return nullptr;
+    return work(pool);
+  });
 }
 
 PyObject* acquire(PyObject* self, PyObject* /*unused*/) {
-  return called(self, [](PyObjectPool& pool) { return pool.acquire(); });
+  return alone_with(self, [](PyObjectPool& pool) { return pool.acquire(); });
 }
 
 PyObject* release(PyObject* self, PyObject* object) {
-  return called(self, [object](PyObjectPool& pool) {
+  return alone_with(self, [object](PyObjectPool& pool) {
     pool.release(object);
     return Py_NewRef(Py_None);
   });
 }
 
 PyObject* borrow(PyObject* self, PyObject* /*unused*/) {
-  return called(self, [](PyObjectPool& pool) { return pool.borrow(); });
+  return alone_with(self, [](PyObjectPool& pool) { return pool.borrow(); });
 }
 
 PyObject* close(PyObject* self, PyObject* /*unused*/) {
-  return called(self, [](PyObjectPool& pool) {
+  return alone_with(self, [](PyObjectPool& pool) {
     pool.close();
     return Py_NewRef(Py_None);
   });
 }
 
 PyObject* stats(PyObject* self, PyObject* /*unused*/) {
-  return called(self, [](const PyObjectPool& pool) { return pool.stats().release().ptr(); });
+  return alone_with(self, [](const PyObjectPool& pool) { return pool.stats().release().ptr(); });
 }
 
 // Holds one object of a pool inside a `with` block.
@@ -362,11 +349,6 @@ void lease_free(PyObject* self) {
   lease_clear(self);
   type->tp_free(self);
   Py_DECREF(type);
-}
-
-template <typename Function>
-PyCFunction plain(Function function) noexcept {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 PyMethodDef kGeneric = {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "__class_getitem__(item: typing.Any) -> typing.Any\n\nObjectPool[T] names the objects' type."};
@@ -435,7 +417,7 @@ void bind_object_pool(py::module_& module) {
                                 py::custom_type_setup(collected));
   pool.def(py::init<Make, py::object, std::size_t>(), py::arg("make"), py::kw_only(), py::arg("reset") = py::none(), py::arg("capacity") = 64);
   auto* const type = reinterpret_cast<PyTypeObject*>(pool.ptr());
-  for (PyMethodDef& method : kMethods) pool.attr(method.ml_name) = checked(PyDescr_NewMethod(type, &method));
+  for (PyMethodDef& method : kMethods) add_method(pool, method);
   pool.attr(kGeneric.ml_name) = checked(PyDescr_NewClassMethod(type, &kGeneric));
 }
 

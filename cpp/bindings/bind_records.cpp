@@ -1,11 +1,11 @@
-// Newline-delimited JSON and the 0x1E framing.
+// Newline-delimited JSON and the 0x1E framing. feed is a plain CPython method, as that of server-sent events is.
 #include <pybind11/pybind11.h>
 #include <pybind11/typing.h>
 
-#include <utility>
-
 #include "bind.hpp"
+#include "list_builder.hpp"
 #include "mastra/records.hpp"
+#include "plain_methods.hpp"
 #include "text.hpp"
 
 namespace py = pybind11;
@@ -17,15 +17,10 @@ using Records = py::typing::List<py::str>;
 
 class RecordList final : public RecordSink {
  public:
-  void on_record(std::string_view record, bool ascii) override {
-    const auto text = py::reinterpret_steal<py::object>(new_text(record, ascii));
-    if (PyList_Append(records_.ptr(), text.ptr()) != 0) throw py::error_already_set();
-  }
-  [[nodiscard]] std::size_t count() const { return records_.size(); }
-  Records take() { return std::exchange(records_, py::list()); }
+  void on_record(std::string_view record, bool ascii) override { records.append(new_text(record, ascii)); }
+  Records take() { return py::reinterpret_steal<Records>(records.take()); }
 
- private:
-  py::list records_;
+  ListBuilder records;
 };
 
 class PyRecordParser {
@@ -35,26 +30,27 @@ class PyRecordParser {
   }
 
   // Records before a bad one are handed out first; the error then comes from the next call.
-  Records feed(const BytesLike& chunk) {
+  PyObject* feed(PyObject* chunk) {
     const Bytes bytes(chunk);
+    RecordList list;
     try {
-      parser_.feed(bytes.view(), list_);
+      parser_.feed(bytes.view(), list);
     } catch (const Error& error) {
-      if (list_.count() == 0 || error.code() == ErrorCode::kInvalidArgument) throw;
+      if (list.records.empty() || error.code() == ErrorCode::kInvalidArgument) throw;
     }
-    return list_.take();
+    return list.records.take();
   }
 
   Records close() {
-    parser_.close(list_);
-    return list_.take();
+    RecordList list;
+    parser_.close(list);
+    return list.take();
   }
 
   [[nodiscard]] bool incomplete() const { return parser_.incomplete(); }
 
  private:
   RecordParser parser_;
-  RecordList list_;
 };
 
 template <char Delimiter>
@@ -66,14 +62,20 @@ class Delimited : public PyRecordParser {
 template <typename Parser>
 void bind_parser(py::module_& module, const char* name, const char* text) {
   constexpr std::size_t kMostBytes = std::size_t{64} << 20;
-  py::class_<Parser>(module, name, text)
-      .def(py::init<std::size_t>(), py::kw_only(), py::arg("max_record_bytes") = kMostBytes)
-      .def("feed", [](Parser& self, const BytesLike& chunk) { return self.feed(chunk); }, py::arg("chunk"),
-           "The records that `chunk` completes, as text without the white space around them.")
+  static PyMethodDef feed = {"feed",
+                             [](PyObject* self, PyObject* chunk) {
+                               return called<Parser>(self, [chunk](Parser& parser) { return parser.feed(chunk); });
+                             },
+                             METH_O,
+                             "feed(self, chunk: bytes | bytearray | memoryview, /) -> list[str]\n\n"
+                             "The records that `chunk` completes, as text without the white space around them."};
+  py::class_<Parser> type(module, name, text);
+  type.def(py::init<std::size_t>(), py::kw_only(), py::arg("max_record_bytes") = kMostBytes)
       .def("close", [](Parser& self) { return self.close(); },
            "The end of the stream: the record after the last delimiter, if there is one.")
       .def_property_readonly("incomplete", [](const Parser& self) { return self.incomplete(); },
                              "Bytes came after the last delimiter.");
+  add_method(type, feed);
 }
 
 }  // namespace

@@ -10,15 +10,6 @@
 
 namespace mastra::bindings {
 
-// What Bytes takes; the name is what signatures and stubs show.
-class BytesLike : public pybind11::object {
- public:
-  PYBIND11_OBJECT_DEFAULT(BytesLike, pybind11::object, bytes_like_check)
-
- private:
-  static bool bytes_like_check(PyObject* object) { return PyObject_CheckBuffer(object) != 0; }
-};
-
 // A new str. REQUIRES: `text` is UTF-8; ASCII when `ascii`.
 inline PyObject* new_text(std::string_view text, bool ascii) {
   const auto size = static_cast<Py_ssize_t>(text.size());
@@ -37,8 +28,7 @@ inline PyObject* new_text(std::string_view text, bool ascii) {
 // of a str too, as UTF-8, where `allow_text`.
 class Bytes {
  public:
-  explicit Bytes(const pybind11::object& source, bool allow_text = false) {
-    PyObject* object = source.ptr();
+  explicit Bytes(PyObject* object, bool allow_text = false) {
     if (PyBytes_CheckExact(object)) {
       view_ = {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
     } else if (allow_text && PyUnicode_Check(object)) {
@@ -70,8 +60,3 @@ class Bytes {
 };
 
 }  // namespace mastra::bindings
-
-template <>
-struct pybind11::detail::handle_type_name<mastra::bindings::BytesLike> {
-  static constexpr auto name = const_name("bytes | bytearray | memoryview");
-};

@@ -9,15 +9,10 @@ using Byte = unsigned char;
 
 constexpr std::uint64_t kHighBits = 0x8080808080808080ULL;
 
-std::size_t ascii_prefix(const char* text, std::size_t size) noexcept {
-  std::size_t at = 0;
-  for (; at + 32 <= size; at += 32) {
-    std::uint64_t words[4];
-    std::memcpy(words, text + at, sizeof words);
-    if (((words[0] | words[1] | words[2] | words[3]) & kHighBits) != 0) break;
-  }
-  while (at < size && static_cast<Byte>(text[at]) < 0x80) ++at;
-  return at;
+bool ascii_word(const char* at) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return (word & kHighBits) == 0;
 }
 
 bool continues(Byte byte) noexcept { return (byte & 0xC0) == 0x80; }
@@ -42,14 +37,32 @@ std::size_t character(const Byte* at, std::size_t left) noexcept {
 
 }  // namespace
 
+std::size_t ascii_prefix(std::string_view text) noexcept {
+  const char* const bytes = text.data();
+  const std::size_t size = text.size();
+  std::size_t at = 0;
+  for (; at + 64 <= size; at += 64) {
+    std::uint64_t words[8];
+    std::memcpy(words, bytes + at, sizeof words);
+    std::uint64_t any = 0;
+    for (const std::uint64_t word : words) any |= word;  // a loop that compilers turn into wide registers
+    if ((any & kHighBits) != 0) break;
+  }
+  while (at + 8 <= size && ascii_word(bytes + at)) at += 8;
+  // The last few as part of the last eight, of which the others are known.
+  if (at + 8 > size && size >= 8 && ascii_word(bytes + size - 8)) return size;
+  while (at < size && static_cast<Byte>(bytes[at]) < 0x80) ++at;
+  return at;
+}
+
 Utf8 check_utf8(std::string_view text) noexcept {
-  std::size_t at = ascii_prefix(text.data(), text.size());
+  std::size_t at = ascii_prefix(text);
   if (at == text.size()) return Utf8::kAscii;
   while (at < text.size()) {
     const std::size_t length = character(reinterpret_cast<const Byte*>(text.data()) + at, text.size() - at);
     if (length == 0) return Utf8::kInvalid;
     at += length;
-    if (length == 1) at += ascii_prefix(text.data() + at, text.size() - at);
+    if (length == 1) at += ascii_prefix(text.substr(at));
   }
   return Utf8::kValid;
 }

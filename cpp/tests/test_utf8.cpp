@@ -27,6 +27,18 @@ TEST(wrong_bytes_are_found_at_every_offset) {
   }
 }
 
+TEST(the_ascii_bytes_at_the_start_are_counted_for_every_length_and_place) {
+  for (std::size_t size = 0; size < 200; ++size) {
+    std::string text(size, 'a');
+    CHECK(mastra::ascii_prefix(text) == size);
+    for (std::size_t at = 0; at < size; ++at) {
+      text[at] = '\x80';
+      CHECK(mastra::ascii_prefix(text) == at);
+      text[at] = 'a';
+    }
+  }
+}
+
 TEST(an_unfinished_character_at_the_end_is_measured) {
   CHECK(mastra::incomplete_utf8_tail("") == 0);
   CHECK(mastra::incomplete_utf8_tail("abc") == 0);

@@ -4,11 +4,12 @@ The compiled core of mastra. Import mastra.native instead.
 from __future__ import annotations
 import collections.abc
 import mastra.native.events
+from mastra.native.events import SseEvent
 import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Bm25Index', 'CacheStore', 'Lease', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
+__all__: list[str] = ['Bm25Index', 'CacheStore', 'Lease', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseEvent', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
 class VectorIndex:
     """
     Nearest neighbours among vectors of one width, in memory and in one file.

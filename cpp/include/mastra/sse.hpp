@@ -57,9 +57,15 @@ class SseParser {
   [[nodiscard]] std::optional<std::int64_t> retry() const noexcept { return last_retry_; }
 
  private:
+  // What is known of the bytes of a line.
+  struct Known {
+    bool in_chunk;  // they lie in the caller's chunk
+    bool ascii;
+  };
+
   void parse(std::string_view chunk, SseSink& sink);
-  void line(std::string_view text, bool in_chunk, SseSink& sink);
-  void field(std::string_view name, std::string_view value, bool in_chunk, bool ascii);
+  void line(std::string_view text, Known known, SseSink& sink);
+  void field(std::string_view name, std::string_view value, Known known);
   void dispatch(SseSink& sink);
   void keep_data();
 

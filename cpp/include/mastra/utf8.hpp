@@ -16,6 +16,9 @@ enum class Utf8 : std::uint8_t { kAscii, kValid, kInvalid };
 // What the whole text is. Linear; a text of plain ASCII costs about a tenth of a nanosecond a byte.
 Utf8 check_utf8(std::string_view text) noexcept;
 
+// How many bytes at the start of `text` are ASCII.
+std::size_t ascii_prefix(std::string_view text) noexcept;
+
 // How many bytes at the end of `text` are the start of a character whose rest has not come yet (0..3).
 // Says nothing about the bytes before them.
 std::size_t incomplete_utf8_tail(std::string_view text) noexcept;

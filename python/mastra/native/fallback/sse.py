@@ -35,7 +35,7 @@ class SseParser:
         """Bytes came after the last event: the stream was cut in the middle of one."""
         return bool(self._carry or self._data)
 
-    def feed(self, chunk: bytes | bytearray | memoryview) -> list[SseEvent]:
+    def feed(self, chunk: bytes | bytearray | memoryview, /) -> list[SseEvent]:
         """The events that `chunk` completes."""
         if self._failure is not None:
             raise self._failure
@@ -127,7 +127,7 @@ class RecordParser:
         """Bytes came after the last delimiter."""
         return bool(self._carry)
 
-    def feed(self, chunk: bytes | bytearray | memoryview) -> list[str]:
+    def feed(self, chunk: bytes | bytearray | memoryview, /) -> list[str]:
         """The records that `chunk` completes, as text without the white space around them."""
         if self._failure is not None:
             raise self._failure
