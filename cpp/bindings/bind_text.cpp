@@ -1,8 +1,9 @@
-// Words, the full-text index, token estimates.
+// Words, the full-text index, fused rankings, picks, token estimates.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,8 +14,10 @@
 #include <vector>
 
 #include "bind.hpp"
+#include "list_builder.hpp"
 #include "mastra/bm25.hpp"
 #include "mastra/mmr.hpp"
+#include "mastra/rank_fusion.hpp"
 #include "mastra/token_estimate.hpp"
 #include "mastra/tokenize.hpp"
 #include "text.hpp"
@@ -100,6 +103,32 @@ std::vector<std::size_t> mmr(const py::buffer& question, const py::buffer& vecto
                                     static_cast<std::size_t>(many.shape[0]), static_cast<std::size_t>(many.shape[1]), k, balance);
 }
 
+// Any hashable objects become the numbers that the core fuses, and come back.
+py::typing::List<py::tuple> fused(const py::iterable& rankings, const std::optional<std::vector<double>>& weights, double k) {
+  std::vector<py::object> items;
+  std::vector<std::vector<std::uint32_t>> numbered;
+  py::dict numbers;
+  for (const py::handle ranking : rankings) {
+    std::vector<std::uint32_t>& row = numbered.emplace_back();
+    for (const py::handle item : py::reinterpret_borrow<py::iterable>(ranking)) {
+      PyObject* number = PyDict_GetItemWithError(numbers.ptr(), item.ptr());
+      if (number == nullptr) {
+        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+        const py::int_ next(items.size());
+        if (PyDict_SetItem(numbers.ptr(), item.ptr(), next.ptr()) != 0) throw py::error_already_set();
+        items.push_back(py::reinterpret_borrow<py::object>(item));
+        row.push_back(static_cast<std::uint32_t>(items.size() - 1));
+      } else {
+        row.push_back(static_cast<std::uint32_t>(PyLong_AsUnsignedLong(number)));
+      }
+    }
+  }
+  const auto ranked = fuse_ranks(numbered, weights ? *weights : std::vector<double>(numbered.size(), 1.0), k, items.size());
+  ListBuilder out;
+  for (const FusedItem& each : ranked) out.append(py::make_tuple(items[each.item], each.score).release().ptr());
+  return py::reinterpret_steal<py::typing::List<py::tuple>>(out.take());
+}
+
 std::size_t tokens(const py::str& text, const std::string& encoding) {
   const bool first = encoding == "cl100k_base";
   if (!first && encoding != "o200k_base") {
@@ -127,6 +156,8 @@ void bind_text(py::module_& module) {
              "The words of a text as the index sees them: folded, in any script.");
   module.def("estimate_tokens", &tokens, py::arg("text"), py::arg("encoding") = "o200k_base",
              "About how many tokens `text` has in cl100k_base or o200k_base, without their vocabularies.");
+  module.def("fuse_ranks", &fused, py::arg("rankings"), py::kw_only(), py::arg("weights") = py::none(), py::arg("k") = 60.0,
+             "Reciprocal-rank fusion: one ranking out of several, whatever their scores mean.");
   module.def("mmr", &mmr, py::arg("question"), py::arg("vectors"), py::arg("k"), py::kw_only(), py::arg("balance") = 0.5F,
              "The numbers of the `k` rows that are near the question and unlike each other, in order of picking.\n\n"
              "`balance` 1 looks at nearness only, 0 at unlikeness only. Both arguments are float32 buffers (numpy arrays).");

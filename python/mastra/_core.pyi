@@ -9,7 +9,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Bm25Index', 'CacheStore', 'Lease', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseEvent', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
+__all__: list[str] = ['Bm25Index', 'CacheStore', 'Lease', 'NdjsonParser', 'ObjectPool', 'PartialJson', 'RecordParser', 'SseEvent', 'SseParser', 'VectorIndex', 'active_kernel', 'build_info', 'cosine', 'dot', 'estimate_tokens', 'exact_search', 'fuse_ranks', 'hamming', 'kernels', 'l2', 'memory_counts', 'memory_limits', 'mmr', 'parse_json', 'process_memory', 'reset_memory_peaks', 'tokenize']
 class VectorIndex:
     """
     Nearest neighbours among vectors of one width, in memory and in one file.
@@ -342,6 +342,10 @@ def exact_search(base: typing.Any, queries: typing.Any, k: typing.SupportsInt | 
     
     Scores: cosine and dot, the larger the better; l2, the squared distance, the smaller the better. Fewer
     rows than k give fewer columns. A row whose score is not a number is never an answer.
+    """
+def fuse_ranks(rankings: collections.abc.Iterable, *, weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None, k: typing.SupportsFloat | typing.SupportsIndex = 60.0) -> list[tuple]:
+    """
+    Reciprocal-rank fusion: one ranking out of several, whatever their scores mean.
     """
 def hamming(a: typing.Any, b: typing.Any) -> int | numpy.typing.NDArray[numpy.uint64]:
     """

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra.errors import NativeInvalidArgument, NativeUnsupported
+from mastra.errors import NativeUnsupported
 
 try:
     from mastra._core import Bm25Index, mmr, tokenize
+    from mastra._core import fuse_ranks as fuse
 except ImportError as error:
     raise NativeUnsupported(
         "BM25 and the other numbers about text need the compiled core.",
@@ -33,14 +34,4 @@ def fuse_ranks(
     >>> fuse_ranks([["a", "b"], ["b", "c"]])[0][0]
     'b'
     """
-    lists = [list(ranking) for ranking in rankings]
-    shares = [1.0] * len(lists) if weights is None else list(weights)
-    if len(shares) != len(lists):
-        raise NativeInvalidArgument(f"{len(lists)} rankings need as many weights, not {len(shares)}")
-    if k < 0 or any(not share >= 0 for share in shares):
-        raise NativeInvalidArgument("k and the weights must be at least 0")
-    sums: dict[Id, float] = {}
-    for ranking, share in zip(lists, shares, strict=True):
-        for rank, item in enumerate(dict.fromkeys(ranking), start=1):
-            sums[item] = sums.get(item, 0.0) + share / (k + rank)
-    return sorted(sums.items(), key=lambda pair: -pair[1])
+    return fuse(rankings, weights=weights, k=k)

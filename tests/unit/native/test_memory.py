@@ -3,6 +3,7 @@
 import gc
 import random
 import threading
+from collections import deque
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from mastra.errors import NativeInvalidArgument
 from mastra.native.cache import Cache
 from mastra.native.index import VectorIndex
+from mastra.native.json import PartialJson
 from mastra.native.memory import MemoryMonitor, memory_counts, memory_limits, process_memory, reset_memory_peaks
 from mastra.native.pool import ObjectPool
+from mastra.native.sse import NdjsonParser, RecordParser, SseParser
 from mastra.native.text import Bm25Index
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
@@ -36,10 +39,24 @@ def system(tmp_path):
     return write
 
 
+# How a parser is made, what leaves it in the middle of something, and what may follow as often as one likes.
+STREAMS = [
+    (SseParser, b"data: a\ndata: " + b"b" * 5000, b"c\n\ndata: d\nda"),
+    (RecordParser, b'{"a": "' + b"b" * 5000, b'"}\x1e{"a": "'),
+    (NdjsonParser, b'{"a": "' + b"b" * 5000, b'"}\n{"a": "'),
+    (PartialJson, b'["' + b"b" * 5000, b'", "\\u00e4'),
+]
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_hundred_thousand_mixed_operations_bring_every_counter_back():
     """Leaks are visible as numbers: what is live at the end is what was live at the start."""
+    # One pool of the process lends the buffers of all parsers and keeps what it made: as many as are out at once.
+    warm = [(make(), start) for make, start, _ in STREAMS for _ in range(20)]
+    for parser, beginning in warm:
+        parser.feed(beginning)
+    del warm, parser
     gc.collect()
     start = {name: counts["live"] for name, counts in memory_counts().items()}
     chance, rows = random.Random(5), np.random.default_rng(5).normal(size=(64, 16)).astype("f4")
@@ -48,9 +65,10 @@ def test_a_hundred_thousand_mixed_operations_bring_every_counter_back():
         return VectorIndex(16), Cache(max_entries=200), ObjectPool(bytearray, capacity=32), Bm25Index()
 
     index, cache, pool, words = parts()
+    open_streams, borrowed = deque(maxlen=10), deque(maxlen=10)
     for turn in range(100_000):
         number = chance.randrange(500)
-        match chance.randrange(8):
+        match chance.randrange(11):
             case 0:
                 index.add(rows[number % 64], ids=[number], upsert=True)
             case 1:
@@ -65,13 +83,23 @@ def test_a_hundred_thousand_mixed_operations_bring_every_counter_back():
                 pool.release(pool.acquire())
             case 6:
                 words.add(str(number), f"text {number} of {turn % 97}")
-            case _:
+            case 7:
                 words.search(f"text {number}")
+            case 8:
+                borrowed.append(pool.borrow())
+            case 9:
+                make, beginning, end = STREAMS[number % len(STREAMS)]
+                open_streams.append((parser := make(), end))
+                parser.feed(beginning)
+            case _:
+                for parser, end in open_streams:
+                    parser.feed(end)  # whole, and some of them in the middle of the next
+                    assert parser.feed(b"") is not None
         if turn % 20_000 == 19_999:
             assert sum(counts["live"] for counts in memory_counts().values()) > sum(start.values())
             del index, cache, pool, words
             index, cache, pool, words = parts()
-    del index, cache, pool, words
+    del index, cache, pool, words, open_streams, borrowed, parser
     gc.collect()
     assert {name: counts["live"] for name, counts in memory_counts().items()} == start
 

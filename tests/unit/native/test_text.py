@@ -167,9 +167,35 @@ def test_ranks_are_fused_by_their_reciprocals():
     assert fuse_ranks([["a", "a", "b"]], k=0) == [("a", 1.0), ("b", 0.5)]
     assert fuse_ranks([["a"], ["b"]], weights=[1, 3])[0][0] == "b"
     assert fuse_ranks([]) == []
-    for wrong in ({"weights": [1]}, {"weights": [1, -1]}, {"k": -1}):
+    assert fuse_ranks(iter([(1, None), iter([None])])) == [(None, pytest.approx(1 / 62 + 1 / 61)), (1, 1 / 61)]
+    for wrong in (
+        {"weights": [1]},
+        {"weights": [1, -1]},
+        {"k": -1},
+        {"k": float("nan")},
+        {"weights": [1, float("inf")]},
+    ):
         with pytest.raises(NativeInvalidArgument):
             fuse_ranks([["a"], ["b"]], **wrong)
+
+
+@pytest.mark.parametrize("wrong", [[[["a"]]], [1], 5])
+def test_what_cannot_be_ranked_is_refused(wrong):
+    with pytest.raises(TypeError):
+        fuse_ranks(wrong)
+
+
+RANKINGS = st.lists(st.tuples(st.lists(st.integers(0, 9)), st.floats(0, 5)), max_size=4)
+
+
+@given(RANKINGS, st.floats(0, 100))
+def test_fused_ranks_are_those_of_the_definition(weighted, k):
+    sums = {}
+    for ranking, weight in weighted:
+        for rank, item in enumerate(dict.fromkeys(ranking), start=1):
+            sums[item] = sums.get(item, 0.0) + weight / (k + rank)
+    expected = sorted(sums.items(), key=lambda pair: -pair[1])
+    assert fuse_ranks([ranking for ranking, _ in weighted], weights=[weight for _, weight in weighted], k=k) == expected
 
 
 def picked_by_definition(question, vectors, k, balance):

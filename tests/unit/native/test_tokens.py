@@ -1,5 +1,6 @@
 """The token estimate is near the exact count in five kinds of language, and both faces agree to the token."""
 
+import base64
 import hashlib
 import importlib.util
 import json
@@ -118,6 +119,34 @@ def test_with_its_file_the_count_is_exact(vocabularies, monkeypatch, encoding):
     try:
         assert {name: count_tokens(text, encoding) for name, text in DATA.SAMPLES.items()} == DATA.COUNTS[encoding]
         assert count_tokens("<|endoftext|>", encoding) > 1  # text, not a control token
+    finally:
+        tokens._exact_counter.cache_clear()
+
+
+def test_where_tiktoken_has_a_file_its_count_is_the_answer_and_nothing_is_fetched(monkeypatch, tmp_path):
+    tiktoken = pytest.importorskip("tiktoken", reason="tiktoken is not installed: pip install tiktoken")
+    # A small vocabulary, where tiktoken keeps those it has fetched: every byte, and two words made of them.
+    words = [bytes([byte]) for byte in range(256)] + [b"he", b"hel"]
+    lines = [f"{base64.b64encode(word).decode()} {rank}\n" for rank, word in enumerate(words)]
+    (tmp_path / file_name("cl100k_base")).write_text("".join(lines))
+
+    def small():
+        ranks = tiktoken.load.load_tiktoken_bpe(tokens.ADDRESS.format("cl100k_base"))
+        return {"name": "small", "pat_str": r"\S+|\s+", "mergeable_ranks": ranks, "special_tokens": {"<|end|>": 258}}
+
+    def fetch(address):
+        raise AssertionError(f"fetched {address}")
+
+    assert "cl100k_base" in tiktoken.registry.list_encoding_names()
+    monkeypatch.setitem(tiktoken.registry.ENCODING_CONSTRUCTORS, "cl100k_base", small)
+    monkeypatch.setattr(tiktoken.registry, "ENCODINGS", {})
+    monkeypatch.setattr(tiktoken.load, "read_file", fetch)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    tokens._exact_counter.cache_clear()
+    try:
+        assert count_tokens("hello help", "cl100k_base") == 3 + 1 + 2  # hel l o, a space, hel p
+        assert count_tokens("<|end|>", "cl100k_base") == 7  # text, not a control token
+        assert count_tokens("hello help", "o200k_base") == estimate_tokens("hello help", "o200k_base")  # has no file
     finally:
         tokens._exact_counter.cache_clear()
 
