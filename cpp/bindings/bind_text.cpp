@@ -103,8 +103,11 @@ std::vector<std::size_t> mmr(const py::buffer& question, const py::buffer& vecto
                                     static_cast<std::size_t>(many.shape[0]), static_cast<std::size_t>(many.shape[1]), k, balance);
 }
 
+using Rankings = py::typing::Iterable<py::typing::Iterable<py::object>>;
+using Fused = py::typing::List<py::typing::Tuple<py::object, py::float_>>;
+
 // Any hashable objects become the numbers that the core fuses, and come back.
-py::typing::List<py::tuple> fused(const py::iterable& rankings, const std::optional<std::vector<double>>& weights, double k) {
+Fused fused(const Rankings& rankings, const std::optional<std::vector<double>>& weights, double k) {
   std::vector<py::object> items;
   std::vector<std::vector<std::uint32_t>> numbered;
   py::dict numbers;
@@ -126,7 +129,7 @@ py::typing::List<py::tuple> fused(const py::iterable& rankings, const std::optio
   const auto ranked = fuse_ranks(numbered, weights ? *weights : std::vector<double>(numbered.size(), 1.0), k, items.size());
   ListBuilder out;
   for (const FusedItem& each : ranked) out.append(py::make_tuple(items[each.item], each.score).release().ptr());
-  return py::reinterpret_steal<py::typing::List<py::tuple>>(out.take());
+  return py::reinterpret_steal<Fused>(out.take());
 }
 
 std::size_t tokens(const py::str& text, const std::string& encoding) {

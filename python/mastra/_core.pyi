@@ -343,7 +343,7 @@ def exact_search(base: typing.Any, queries: typing.Any, k: typing.SupportsInt | 
     Scores: cosine and dot, the larger the better; l2, the squared distance, the smaller the better. Fewer
     rows than k give fewer columns. A row whose score is not a number is never an answer.
     """
-def fuse_ranks(rankings: collections.abc.Iterable, *, weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None, k: typing.SupportsFloat | typing.SupportsIndex = 60.0) -> list[tuple]:
+def fuse_ranks(rankings: collections.abc.Iterable[collections.abc.Iterable[typing.Any]], *, weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None, k: typing.SupportsFloat | typing.SupportsIndex = 60.0) -> list[tuple[typing.Any, float]]:
     """
     Reciprocal-rank fusion: one ranking out of several, whatever their scores mean.
     """
