@@ -32,10 +32,10 @@ def test_data_that_is_no_json_is_an_error(kind):
 
 def test_an_event_is_a_tuple_with_names(kind):
     event = kind(event="ping", data="x", id="7", retry=30)
-    assert isinstance(event, tuple)
     assert event == ("ping", "x", "7", 30)
     assert hash(event) == hash(("ping", "x", "7", 30))
     assert (event.event, event.data, event.id, event.retry) == tuple(event)
+    assert tuple in kind.__mro__
     assert repr(event) == "SseEvent(event='ping', data='x', id='7', retry=30)"
     name, *_, retry = event
     assert (name, retry, event[1:3]) == ("ping", 30, ("x", "7"))

@@ -54,9 +54,8 @@ def test_a_hundred_thousand_mixed_operations_bring_every_counter_back():
     """Leaks are visible as numbers: what is live at the end is what was live at the start."""
     # One pool of the process lends the buffers of all parsers and keeps what it made: as many as are out at once.
     warm = [(make(), start) for make, start, _ in STREAMS for _ in range(20)]
-    for parser, beginning in warm:
-        parser.feed(beginning)
-    del warm, parser
+    assert all(each.feed(beginning) is not None for each, beginning in warm)
+    del warm
     gc.collect()
     start = {name: counts["live"] for name, counts in memory_counts().items()}
     chance, rows = random.Random(5), np.random.default_rng(5).normal(size=(64, 16)).astype("f4")
@@ -89,17 +88,16 @@ def test_a_hundred_thousand_mixed_operations_bring_every_counter_back():
                 borrowed.append(pool.borrow())
             case 9:
                 make, beginning, end = STREAMS[number % len(STREAMS)]
-                open_streams.append((parser := make(), end))
-                parser.feed(beginning)
+                open_streams.append((make(), end))
+                open_streams[-1][0].feed(beginning)
             case _:
-                for parser, end in open_streams:
-                    parser.feed(end)  # whole, and some of them in the middle of the next
-                    assert parser.feed(b"") is not None
+                # Whole, and some of them in the middle of the next.
+                assert all(each.feed(end) is not None for each, end in open_streams)
         if turn % 20_000 == 19_999:
             assert sum(counts["live"] for counts in memory_counts().values()) > sum(start.values())
             del index, cache, pool, words
             index, cache, pool, words = parts()
-    del index, cache, pool, words, open_streams, borrowed, parser
+    del index, cache, pool, words, open_streams, borrowed
     gc.collect()
     assert {name: counts["live"] for name, counts in memory_counts().items()} == start
 

@@ -1,5 +1,8 @@
 """Words, BM25, fused ranks and diverse picks are what their definitions say."""
 
+# pyright: reportArgumentType=false
+# Wrong arguments are given on purpose, and numpy calls its arrays buffers from Python 3.12 on only.
+
 import math
 import random
 import threading
