@@ -76,3 +76,7 @@ def test_every_target_has_the_musl_or_the_glibc_that_its_tag_says() -> None:
         if target.glibc:
             assert target.zig.endswith(".".join(map(str, target.glibc)))
             assert "manylinux_{}_{}".format(*target.glibc) in target.tag
+
+
+def test_a_target_that_is_not_run_says_why() -> None:
+    assert [target.name for target in TARGETS.values() if (target.runs == "no") != bool(target.why_not)] == []

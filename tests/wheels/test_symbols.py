@@ -104,6 +104,8 @@ def test_auditwheel_reads_the_module_of_this_machine(core: Path, tmp_path: Path)
     assert platform.machine() in report["overall_tag"]
     assert set(report["external_libs"]) <= symbols.GLIBC_PARTS | symbols.COMPILER_PARTS
     assert not report["unsupported_isa"]
+    with pytest.raises(SystemExit, match="auditwheel cannot read it"):
+        check.audit(packed(core.read_bytes(), wheel))
 
 
 def test_no_wide_instruction_is_in_the_portable_code(core: Path) -> None:

@@ -36,9 +36,10 @@ def main(name: str, version: str, wheel: Path) -> list[str]:
 def audit(wheel: Path) -> dict[str, Any]:
     """What auditwheel finds out by itself about a Linux wheel."""
     command = [sys.executable, "-m", "auditwheel", "show", "--json", wheel]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    report = json.loads(done.stdout)
-    return dict(report)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"auditwheel cannot read it: {(done.stderr or done.stdout).strip()[-300:]}")
+    return dict(json.loads(done.stdout))
 
 
 def audit_complaints(report: dict[str, Any], target: Target) -> list[str]:

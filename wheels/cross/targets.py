@@ -40,6 +40,7 @@ def _linux(name: str, zig: str, machine: str, tag: str, *, glibc: tuple[int, int
         host=f"linux-{machine}",
         glibc=glibc,
         runs=runs,  # type: ignore[arg-type]  # one of the three words, below
+        why_not="not tried under an emulator: built and read, not run" if runs == "no" else "",
     )
 
 
