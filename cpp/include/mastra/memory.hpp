@@ -3,7 +3,9 @@
 // Purpose: every large allocation of the core is counted under a category, so that a leak is a number
 // that does not return. Reading a count costs one load; counting costs one atomic addition for each
 // allocation, none for each access.
+// Ownership: the counts belong to the process and are never destroyed; texts and numbers are handed out as copies.
 // Thread safety: everything here may be called from any thread.
+// REQUIRES: what is counted off was counted on, under the same category and with the same bytes.
 #pragma once
 
 #include <array>
