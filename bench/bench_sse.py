@@ -1,5 +1,7 @@
 """Server-sent events a second: ours, httpx-sse, and the stream decoders of the vendors' SDKs where installed.
 
+The other two framings as well: lines beside httpx's own `iter_lines`, records beside the shortest honest Python.
+
 Run: pytest bench/bench_sse.py --benchmark-only --benchmark-group-by=func  (pip install openai anthropic for the peers)
 """
 
@@ -12,7 +14,7 @@ import httpx
 import pytest
 from httpx_sse import EventSource
 
-from mastra.native.sse import SseParser
+from mastra.native.sse import NdjsonParser, RecordParser, SseParser
 
 EVENTS = 5_000
 DELTA = {
@@ -50,3 +52,38 @@ def test_events(benchmark, peer):
     assert run() == EVENTS
     benchmark.pedantic(run, rounds=7, warmup_rounds=1)
     benchmark.extra_info["events_per_second"] = round(EVENTS / benchmark.stats.stats.min)
+
+
+def cut(delimiter):
+    whole = (json.dumps(DELTA) + delimiter).encode() * EVENTS
+    return [whole[at : at + CHUNK] for at in range(0, len(whole), CHUNK)]
+
+
+LINES, RECORDS = cut("\n"), cut("\x1e")
+
+
+def parsed(parser, chunks):
+    return sum(len(parser.feed(chunk)) for chunk in chunks)
+
+
+def split_records():
+    count, rest = 0, b""
+    for chunk in RECORDS:
+        *whole, rest = (rest + chunk).split(b"\x1e")
+        count += len([record.decode() for record in whole])
+    return count
+
+
+@pytest.mark.parametrize("peer", ["ours", "httpx"])
+def test_lines(benchmark, peer):
+    run = {
+        "ours": lambda: parsed(NdjsonParser(), LINES),
+        "httpx": lambda: sum(1 for _ in httpx.Response(200, content=iter(LINES)).iter_lines()),
+    }[peer]
+    assert benchmark(run) == EVENTS
+
+
+@pytest.mark.parametrize("peer", ["ours", "python"])
+def test_records(benchmark, peer):
+    run = {"ours": lambda: parsed(RecordParser(), RECORDS), "python": split_records}[peer]
+    assert benchmark(run) == EVENTS

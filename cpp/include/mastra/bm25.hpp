@@ -5,6 +5,7 @@
 // Documents may be added, replaced and removed at any time; scores are exact at every moment.
 // Ownership: the index owns its postings (counted as text memory); it does not keep the texts.
 // Thread safety: any number of searches beside each other; a change waits for them and they for it.
+// REQUIRES: nothing of the texts; bytes that are not UTF-8 separate words.
 #pragma once
 
 #include <cstddef>

@@ -8,6 +8,7 @@
 // Thread safety: every method may be called from any thread; one lock for each shard, held for
 // nanoseconds. The copy constructor of Value runs under it and must not call the cache.
 // Expiry: an entry is never returned at or after its `expires` (the caller's clock, any unit; 0: never).
+// REQUIRES: destructors of keys and values do not throw.
 #pragma once
 
 #include <algorithm>

@@ -6,6 +6,7 @@
 // of characters, a single one where it stands alone.
 // Ownership: a word that is handed to the sink is valid during the call only.
 // Thread safety: pure functions. Linear in the text.
+// REQUIRES: nothing of the text; what the sink throws passes through.
 #pragma once
 
 #include <cstddef>
