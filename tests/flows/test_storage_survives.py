@@ -137,16 +137,22 @@ def test_eight_processes_share_one_file_without_busy_errors(tmp_path):
     asyncio.run(verify(path, acknowledged))
 
 
+async def in_the_writer(storage: SqliteStorage, statement: str) -> None:
+    """A statement that no transaction may hold."""
+    assert storage._writer is not None
+    await storage._writer.submit(lambda connection: connection.execute(statement), alone=True)
+
+
 async def test_a_full_disk_is_told_changes_nothing_and_passes(tmp_path):
     storage = SqliteStorage(tmp_path / "full.db")
     await storage.write([Put(TABLE, "before", {"worker": "x"})])
-    await storage._submit(lambda connection: connection.execute("PRAGMA max_page_count=40"), alone=True)
+    await in_the_writer(storage, "PRAGMA max_page_count=40")
     with pytest.raises(StorageFull):
         await storage.write(
             [Put(TABLE, "small", {"worker": "x"}), Put(TABLE, "large", {"worker": "y" * 700, "text": "z" * 300_000})]
         )
     assert await storage.count(TABLE) == 1
-    await storage._submit(lambda connection: connection.execute("PRAGMA max_page_count=1000000"), alone=True)
+    await in_the_writer(storage, "PRAGMA max_page_count=1000000")
     await storage.write([Put(TABLE, "after", {"text": "z" * 300_000})])
     assert await storage.count(TABLE) == 2
     await storage.integrity_check()
