@@ -52,6 +52,8 @@ class Carrier(Generic[In, Out]):
         self._task: asyncio.Task[Any] | None = None
         self._execution: Execution | None = None
         self._canceled = False
+        # Whether its task is at steps and may be cancelled. One that has not begun would never tell that it ended.
+        self._at_steps = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._lost = False
@@ -79,11 +81,10 @@ class Carrier(Generic[In, Out]):
             return
         if self.state.status in FINAL:
             return
-        self._canceled = True
         self.state.status = "canceled"
         task = self._task
+        self._interrupt()
         if task is not None and task is not asyncio.current_task():
-            task.cancel()
             await self._idle.wait()
             if self.journal is not None and self.journal.row.get("status") not in FINAL:
                 # It had let go of the run by then, or could not write it down.
@@ -127,8 +128,11 @@ class Carrier(Generic[In, Out]):
             return await self._carry(execution)
         # A stored run belongs to nobody's call: a caller that is cancelled leaves it running.
         await self._launch(execution)
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        task = self._task
+        if task is not None:
+            await asyncio.wait({task})
+            if not (task.cancelled() and self._canceled):
+                task.result()
         if self.state.status in ACTIVE:
             return await self.wait()
         return WorkflowResult(self.state)
@@ -159,8 +163,9 @@ class Carrier(Generic[In, Out]):
                 if self._canceled:
                     run.status = "canceled"  # while it waited for its turn
                 else:
+                    self._at_steps = True
                     await self._pass(execution)
-                while not self._lost and not await self._finish(execution):
+                while not self._lost and not await self._settle(execution):
                     await self._pass(execution)
                 current.set_output(to_json(run.result))
             if not self._lost and run.status not in ACTIVE:
@@ -174,6 +179,7 @@ class Carrier(Generic[In, Out]):
             run.updated_at = execution.now()
             self._execution = None
             self._task = None
+            self._at_steps = False
             self._idle.set()
             self._settled()
             if self.log is not None:
@@ -250,8 +256,12 @@ class Carrier(Generic[In, Out]):
             await self.journal.claim(None, status="running", cancel=False)
         except Conflict:
             return
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Cancel what is at work; a run that is only about to begin sees it then."""
         self._canceled = True
-        if self._task is not None:
+        if self._at_steps and self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
     def _settled(self) -> None:
@@ -299,8 +309,7 @@ class Carrier(Generic[In, Out]):
     async def _lost_lease(self) -> None:
         self._lost = True
         self.state.status = "running"
-        if not self._canceled:
-            await self.obey_cancel()
+        await self.obey_cancel()
         if self._canceled:
             # It was lost to somebody who only wanted it stopped.
             task = asyncio.current_task()
@@ -313,6 +322,14 @@ class Carrier(Generic[In, Out]):
         self.state.status = status
         self.state.cause = error
         self.state.error = describe_error(error)
+
+    async def _settle(self, execution: Execution) -> bool:
+        """Finish, also when the run was taken at this moment by somebody who only wants it stopped."""
+        try:
+            return await self._finish(execution)
+        except LeaseLost:
+            await self._lost_lease()
+            return self._lost or await self._finish(execution)
 
     async def _finish(self, execution: Execution) -> bool:
         """Commit how the run stands; False when there is more to do: an event came that it waits for."""
