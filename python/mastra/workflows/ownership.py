@@ -188,5 +188,9 @@ async def erase(journal: Journal) -> None:
         seq += len(keys)
     for table in (EVENTS, INBOXES):
         page = await storage.scan(table, {"run": key}, limit=1000)
-        batch += [Delete(table, record.key) for record in page.records]
+        while page.records:
+            batch += [Delete(table, record.key) for record in page.records]
+            if page.after is None:
+                break
+            page = await storage.scan(table, {"run": key}, after=page.after, limit=1000)
     await storage.write(batch)

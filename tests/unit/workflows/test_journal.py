@@ -283,6 +283,22 @@ async def test_large_values_are_stored_once_and_go_with_their_run(storage):
             await flow.get_run("r1")
 
 
+async def test_every_event_of_a_run_goes_with_it(storage):
+    flow = Workflow("told").wait_for_event("go").commit()
+    async with Process(storage, flow):
+        run = await flow.create_run("r1")
+        await run.start_async({})
+        await flow.send_event("r1", "later", 0)
+        (first,) = (await storage.scan(EVENTS)).records
+        # As if it had been sent as often; one by one they would take their time.
+        await storage.write(
+            [Put(EVENTS, f"{first.key}{number}", {**first.value, "n": number}) for number in range(1, 1100)]
+        )
+        assert await storage.count(EVENTS) == 1100
+        await flow.delete_run("r1")
+        assert await storage.count(EVENTS) == 0
+
+
 async def test_state_loops_and_lists_survive_a_suspension(storage):
     @step
     def count(value: dict, ctx: StepContext) -> dict:
