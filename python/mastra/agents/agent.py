@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from mastra.agents.loop import run_loop
@@ -119,13 +119,10 @@ class Agent:
         """Run and watch: `async with agent.stream(...) as run:` gives chunks, text and the result."""
         run_id = options.get("run_id") or new_id()
 
-        async def start(emit: Emit) -> RunResult:
-            run = await self.begin(messages, {**options, "run_id": run_id}, emit=emit)
-            opened.shape = run.structured
-            return await run_loop(run)
+        async def begin(emit: Emit) -> Run:
+            return await self.begin(messages, {**options, "run_id": run_id}, emit=emit)
 
-        opened = self._open_stream(start, run_id, detached=bool(options.get("detached")))
-        return opened
+        return self._open_stream(begin, run_id, detached=bool(options.get("detached")))
 
     def network(self, messages: MessageInput, **options: Unpack[Options]) -> RunStream[Any]:
         """Let a router send the task round by round to sub-agents, workflows and tools (the older protocol)."""
@@ -140,15 +137,24 @@ class Agent:
 
         return RunStream(start, run_id=run_id)
 
-    def _open_stream(self, start: Any, run_id: str, *, detached: bool = False) -> RunStream[RunResult]:
+    def _open_stream(
+        self, begin: Callable[[Emit], Awaitable[Run]], run_id: str, *, detached: bool
+    ) -> RunStream[RunResult]:
         services = self._services
-        return RunStream(
+
+        async def start(emit: Emit) -> RunResult:
+            run = await begin(emit)
+            opened.shape = run.structured
+            return await run_loop(run)
+
+        opened = RunStream(
             start,
             run_id=run_id,
             log=services.runs.open(run_id) if detached else None,
             detached=services.background if detached else None,
             failure=lambda result: result.error,
         )
+        return opened
 
     async def begin(
         self,
@@ -276,13 +282,10 @@ class Agent:
     ) -> RunStream[RunResult]:
         check_id(run_id, "run id")
 
-        async def start(emit: Emit) -> RunResult:
-            run = await self.take_up(run_id, tool_call_id, answer, options, emit)
-            opened.shape = run.structured
-            return await run_loop(run)
+        async def begin(emit: Emit) -> Run:
+            return await self.take_up(run_id, tool_call_id, answer, options, emit)
 
-        opened = self._open_stream(start, run_id, detached=bool(options.get("detached")))
-        return opened
+        return self._open_stream(begin, run_id, detached=bool(options.get("detached")))
 
     async def list_suspended(
         self,

@@ -21,19 +21,12 @@ def listen(run: Run, on_chunk: Any) -> None:
         try:
             said = on_chunk(chunk)
             if inspect.isawaitable(said):
-                run.services.background.spawn(_awaited(run, said), f"on_chunk {run.run_id}")
+                run.services.background.spawn(tell(run, "on_chunk", lambda: said), f"on_chunk {run.run_id}")
         except Exception:
             log.exception("on_chunk of run %s failed", run.run_id)
         return push(chunk) if push is not None else False
 
     run.push = both
-
-
-async def _awaited(run: Run, said: Any) -> None:
-    try:
-        await said
-    except Exception:
-        log.exception("on_chunk of run %s failed", run.run_id)
 
 
 async def tell(run: Run, name: str, callback: Any, *values: Any) -> None:
