@@ -52,6 +52,8 @@ class Carrier(Generic[In, Out]):
         self._task: asyncio.Task[Any] | None = None
         self._execution: Execution | None = None
         self._canceled = False
+        # While its first row is being written; set when that is over.
+        self._beginning: asyncio.Event | None = None
         # Whether its task is at steps and may be cancelled. One that has not begun would never tell that it ended.
         self._at_steps = False
         self._idle = asyncio.Event()
@@ -76,6 +78,9 @@ class Carrier(Generic[In, Out]):
 
     async def cancel(self) -> None:
         """Stop the run now: its steps and sleeps are interrupted. A finished run stays as it is."""
+        if self._beginning is not None:
+            self._canceled = True
+            await self._beginning.wait()
         if self.journal is not None and not self.is_active:
             await cancel_stored(self)
             return

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mastra.errors import Conflict, InvalidInput, RunMissing
+from mastra.errors import Conflict, InvalidInput, RunMissing, StorageUnavailable
 from mastra.types.ids import new_id
 from mastra.types.records import Expect, Operation, Order, Put
 from mastra.workflows.commits import commit
@@ -17,6 +18,9 @@ from mastra.workflows.tables import EVENTS, INBOXES, RUNS
 if TYPE_CHECKING:
     from mastra.ports.storage import Storage
     from mastra.runtime.clock import Clock
+
+# So many events of one run are stored in one batch.
+_AT_ONCE = 200
 
 
 class RunEvent(NamedTuple):
@@ -74,20 +78,14 @@ class StoredInbox(Inbox):
 
     look_again_s = 0.5
 
-    def __init__(self, storage: Storage, clock: Clock, run: str) -> None:
+    def __init__(self, storage: Storage, run: str) -> None:
         super().__init__()
         self.storage = storage
-        self.clock = clock
         self.run = run
         # Taken in this pass and not yet deleted by a record: not to be seen again by a wait beside it.
         self._taken: set[str] = set()
         # How many events of a name had ever come when somebody looked and found none.
         self._looked: dict[str, int] = {}
-
-    async def put(self, name: str, data: Any) -> None:
-        """Store an event; `RunMissing` or `InvalidInput` when the run takes none."""
-        await send(self.storage, self.clock, self.run, name, data)
-        self.ring()
 
     async def next(self, name: str) -> RunEvent | None:
         """The oldest event of this name that is not taken."""
@@ -101,6 +99,10 @@ class StoredInbox(Inbox):
         # First counted, then looked: what the look does not find comes later and is counted.
         self._looked[name] = count
         return await self._oldest(name)
+
+    def recorded(self, event: RunEvent) -> None:
+        """A taken event is deleted, together with the record of what it led to."""
+        self._taken.discard(event.key)
 
     def nothing_came(self) -> list[Expect]:
         """Preconditions: since this pass looked for events and found none, none has come."""
@@ -124,37 +126,106 @@ class StoredInbox(Inbox):
         return None
 
 
-async def send(storage: Storage, clock: Clock, run: str, name: str, data: Any) -> bool:
-    """Store an event for a run behind those that are there; True when the run must be woken by a worker."""
-    inbox, mark = f"{run}/{name}", new_id()
-    while True:
+class _Sent(NamedTuple):
+    """An event on its way, and whoever waits for it."""
+
+    name: str
+    data: Any
+    mark: str
+    done: asyncio.Future[bool]
+
+
+class Outbox:
+    """Stores the events that one process sends to runs. What is sent to one run at the same time is stored together."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        # By run; a run that is here has a task that stores them.
+        self._waiting: dict[str, deque[_Sent]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def send(self, run: str, name: str, data: Any) -> bool:
+        """Store an event for a run behind those that are there; True when the run must be woken by a worker."""
+        loop = asyncio.get_running_loop()
+        sent = _Sent(name, data, new_id(), loop.create_future())
+        waiting = self._waiting.get(run)
+        if waiting is not None:
+            waiting.append(sent)
+        else:
+            self._waiting[run] = deque([sent])
+            task = loop.create_task(self._drain(run), name=f"mastra-events-{run}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await sent.done
+
+    async def _drain(self, run: str) -> None:
+        waiting = self._waiting[run]
+        try:
+            while waiting:
+                group = [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]
+                # Who gave up meanwhile is spared, as a call that was never made.
+                await self._store(run, [one for one in group if not one.done.done()])
+        finally:
+            del self._waiting[run]
+            for one in waiting:
+                one.done.cancel()
+
+    async def _store(self, run: str, group: list[_Sent]) -> None:
+        try:
+            parked = await _store(self._storage, self._clock, run, group)
+        except Exception as error:  # noqa: BLE001 - it is theirs who wait
+            if len(group) > 1 and not isinstance(error, StorageUnavailable):
+                for one in group:
+                    await self._store(run, [one])
+                return
+            for one in group:
+                if not one.done.done():
+                    one.done.set_exception(error)
+        except BaseException:
+            for one in group:
+                one.done.cancel()
+            raise
+        else:
+            for one in group:
+                if not one.done.done():
+                    one.done.set_result(parked)
+
+
+async def _store(storage: Storage, clock: Clock, run: str, group: Sequence[_Sent]) -> bool:
+    """Store events in their order; True when nobody carries the run."""
+    while group:
         row = await storage.get(RUNS, run)
         if row is None:
             raise RunMissing(f"Workflow run {run.partition('/')[2]!r} not found.", run_id=run.partition("/")[2])
         if row["status"] in FINAL:
             raise InvalidInput(f"Run {row['runId']!r} has ended as {row['status']}; it takes no events.")
-        head = await storage.get(INBOXES, inbox)
-        n = head["n"] + 1 if head else 1
-        event_key = f"{inbox}/{n:010d}"
+        inboxes = [f"{run}/{name}" for name in dict.fromkeys(one.name for one in group)]
+        heads = await storage.get_many(INBOXES, inboxes)
+        counts = {inbox: heads[inbox]["n"] if inbox in heads else 0 for inbox in inboxes}
         batch: list[Operation] = [
-            Expect(INBOXES, inbox, {"n": head["n"]} if head else None),
-            Put(INBOXES, inbox, {"n": n, "run": run, "last": mark}),
-            Put(EVENTS, event_key, {"inbox": inbox, "n": n, "run": run, "name": name, "data": data, "mark": mark}),
-        ]  # fmt: skip
+            Expect(INBOXES, inbox, {"n": count} if count else None) for inbox, count in counts.items()
+        ]
+        last: dict[str, str] = {}
+        for one in group:
+            inbox = f"{run}/{one.name}"
+            n = counts[inbox] = counts[inbox] + 1
+            last[inbox] = one.mark
+            event = {"inbox": inbox, "n": n, "run": run, "name": one.name, "data": one.data, "mark": one.mark}
+            batch.append(Put(EVENTS, f"{inbox}/{n:010d}", event))
+        batch += [Put(INBOXES, inbox, {"n": counts[inbox], "run": run, "last": mark}) for inbox, mark in last.items()]
+        batch.append(Expect(RUNS, run, {"rev": row["rev"]}))
         parked = row["status"] == "waiting" and row["owner"] is None
         if parked:
             # Nobody carries the run: whoever looks next finds it due.
-            batch += [
-                Expect(RUNS, run, {"rev": row["rev"]}),
-                Put(RUNS, run, {**row, "wakeAt": int(clock.now().timestamp() * 1000), "timer": "set"}),
-            ]
-        else:
-            batch.append(Expect(RUNS, run, {"rev": row["rev"]}))
+            batch.append(Put(RUNS, run, {**row, "wakeAt": int(clock.now().timestamp() * 1000), "timer": "set"}))
+        is_there = functools.partial(_is_there, storage, inbox, f"{inbox}/{n:010d}", group[-1].mark)
         try:
-            await commit(storage, clock, batch, functools.partial(_is_there, storage, inbox, event_key, mark))
+            await commit(storage, clock, batch, is_there)
         except Conflict:
             continue
         return parked
+    return False
 
 
 async def _is_there(storage: Storage, inbox: str, key: str, mark: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import Conflict, LeaseLost, StorageUnavailable
@@ -18,20 +19,25 @@ from mastra.workflows.stops import Parked
 from mastra.workflows.tables import EVENTS, JOURNAL, RUNS, entry_key, run_key
 
 if TYPE_CHECKING:
-    from mastra.workflows.inbox import StoredInbox
+    from mastra.workflows.inbox import RunEvent, StoredInbox
     from mastra.workflows.worker import Worker
 
 _ABSENT: Any = object()
 
 
 class _Append:
-    """Entries that belong together, and whoever waits for them."""
+    """Entries that belong together, changes of the run's row with them, and whoever waits for both."""
 
-    __slots__ = ("done", "entries", "more")
+    __slots__ = ("alone", "done", "entries", "more", "row")
 
-    def __init__(self, entries: list[dict[str, Any]], more: list[Operation]) -> None:
+    def __init__(
+        self, entries: list[dict[str, Any]], more: list[Operation], row: dict[str, Any] | None, *, alone: bool
+    ) -> None:
         self.entries = entries
         self.more = more
+        self.row = row
+        # Its preconditions must not be met by what stands beside it.
+        self.alone = alone
         self.done: asyncio.Future[None] | None = None
 
 
@@ -53,8 +59,9 @@ class Journal:
         self._decisions: list[tuple[str, Any]] = []
         self._state_seen: Any = None
         self._source: Any = _ABSENT
-        self._waiting: list[_Append] = []
+        self._waiting: deque[_Append] = deque()
         self._is_writing = False
+        self._draining: asyncio.Task[None] | None = None
 
     @property
     def has_deferred(self) -> bool:
@@ -169,13 +176,15 @@ class Journal:
 
     # ------------------------------------------------------------ records
 
-    async def step(self, record: StepRecord, effects: Sequence[Operation] | None, event: Any = None) -> None:
+    async def step(self, record: StepRecord, effects: Sequence[Operation] | None, event: RunEvent | None = None) -> None:
         """Commit a result together with what the step changed and the event it consumed."""
         crashpoints.reach("before-record")
         more = list(effects) if effects else []
         if event is not None and event.key:
             more += [Expect(EVENTS, event.key, {}), Delete(EVENTS, event.key)]
         await self._append([self._entry(record, more)], more, alone=bool(effects))
+        if event is not None:
+            self.inbox.recorded(event)
         crashpoints.reach("after-record")
 
     def _entry(self, record: StepRecord, more: list[Operation]) -> dict[str, Any]:
@@ -219,7 +228,7 @@ class Journal:
         self.state.status = "waiting"
         row = {"owner": None, "wakeAt": due, "status": "waiting"}
         try:
-            await self._append([], list(self.inbox.nothing_came()), row=row, is_conditional=True)
+            await self._append([], list(self.inbox.nothing_came()), row=row, alone=True)
         except Conflict:
             self.inbox.look_afresh()
             return False
@@ -257,92 +266,81 @@ class Journal:
         *,
         row: dict[str, Any] | None = None,
         alone: bool = False,
-        is_conditional: bool = False,
     ) -> None:
         if self._deferred:
             entries = [*self._deferred, *entries]
             more = [*self._deferred_more, *more]
             self._deferred, self._deferred_more = [], []
-        append = _Append(entries, more)
+        append = _Append(entries, more, row, alone=alone)
         if self._is_writing:
             append.done = asyncio.get_running_loop().create_future()
             self._waiting.append(append)
             await append.done
-            if row is not None:
-                await self._write([], row)
-            return
-        self._is_writing = True
-        try:
-            await self._write([append], row, alone=alone, is_conditional=is_conditional)
-            while self._waiting:
-                group, self._waiting = self._waiting, []
-                await self._write_group(group)
-        finally:
-            self._is_writing = False
-            self._fail_waiting()
+        else:
+            self._is_writing = True
+            try:
+                await self._write([append])
+            finally:
+                if self._waiting:
+                    # In a task of its own: this one may be stopped, and those that wait may not.
+                    self._draining = asyncio.ensure_future(self._drain())
+                else:
+                    self._is_writing = False
         if self.after_flush:
             calls, self.after_flush = self.after_flush, []
             for call in calls:
                 call()
 
-    async def _write_group(self, group: list[_Append]) -> None:
+    async def _drain(self) -> None:
         try:
-            await self._write(group, None)
-        except BaseException as error:
-            for one in group:
-                if one.done is not None and not one.done.done():
-                    one.done.set_exception(error if isinstance(error, Exception) else self._lost())
-            if not isinstance(error, Exception):
-                raise
-            return
-        for one in group:
-            if one.done is not None and not one.done.done():
-                one.done.set_result(None)
+            while self._waiting:
+                group = [self._waiting.popleft()]
+                while self._waiting and not (group[0].alone or self._waiting[0].alone):
+                    group.append(self._waiting.popleft())
+                try:
+                    await self._write(group)
+                except Exception as error:  # noqa: BLE001 - it is theirs who wait
+                    _answer(group, error)
+                else:
+                    _answer(group, None)
+        finally:
+            self._is_writing = False
+            _answer(self._waiting, self._lost())
 
-    def _fail_waiting(self) -> None:
-        left, self._waiting = self._waiting, []
-        for one in left:
-            if one.done is not None and not one.done.done():
-                one.done.set_exception(self._lost())
-
-    async def _write(
-        self,
-        group: list[_Append],
-        row: dict[str, Any] | None,
-        *,
-        alone: bool = False,
-        is_conditional: bool = False,
-    ) -> None:
+    async def _write(self, group: list[_Append]) -> None:
         batch: list[Operation] = [Expect(RUNS, self.key, {"token": self.token})]
         count = 0
+        changes: dict[str, Any] | None = None
         for append in group:
             for entry in append.entries:
                 batch.append(Put(JOURNAL, entry_key(self.key, self.seq + count), entry))
                 count += 1
             batch.extend(append.more)
-        changed: dict[str, Any] | None = None
-        if row is not None:
-            changed = self.new_row(**row)
-            changed["seq"] = self.seq + count
-            batch.append(self.put_row(changed))
-        is_written = functools.partial(self._has, self.seq, changed)
+            if append.row is not None:
+                changes = {**(changes or {}), **append.row}
+        row: dict[str, Any] | None = None
+        if changes is not None:
+            row = self.new_row(**changes)
+            row["seq"] = self.seq + count
+            batch.append(self.put_row(row))
+        is_written = functools.partial(self._has, self.seq, row)
         try:
-            if alone:
-                # What a step writes beside its record may touch the rows of others.
+            if group[0].alone and row is None:
+                # What a step writes beside its record may touch the rows of others; parking does not.
                 await self.worker.committer.write_alone(batch, is_written)
             else:
                 await self.worker.committer.write(self.key, batch, is_written)
         except asyncio.CancelledError:
             # What was written is the run's past, whatever becomes of the run: nothing may be written over it.
             if await is_written():
-                self._wrote(count, changed)
+                self._wrote(count, row)
             raise
         except Conflict:
             found = await self.storage.get(RUNS, self.key)
-            if (alone or is_conditional) and found is not None and found["token"] == self.token:
+            if found is not None and found["token"] == self.token:
                 raise  # a precondition of the step's own effects, or of parking
             raise self._lost() from None
-        self._wrote(count, changed)
+        self._wrote(count, row)
 
     def _wrote(self, count: int, row: dict[str, Any] | None) -> None:
         self.seq += count
@@ -367,7 +365,17 @@ class Journal:
 
         try:
             await self.worker.committer.write(self.key, batch, is_written)
-        except StorageUnavailable:
-            # It may be ours without anybody carrying it; the worker looks as soon as storage is back.
+        except (StorageUnavailable, asyncio.CancelledError):
+            # It may be ours without anybody carrying it; the worker looks as soon as it can.
             self.worker.orphans.add(self.key)
             raise
+
+
+def _answer(group: Iterable[_Append], error: Exception | None) -> None:
+    for one in group:
+        if one.done is None or one.done.done():
+            continue
+        if error is None:
+            one.done.set_result(None)
+        else:
+            one.done.set_exception(error)

@@ -28,7 +28,7 @@ _POLL_S = 0.25
 
 def new_journal(worker: Worker, state: RunState) -> Journal:
     """The journal of a run that this process may come to own."""
-    return Journal(worker, state, StoredInbox(worker.storage, worker.clock, run_key(state.workflow_id, state.run_id)))
+    return Journal(worker, state, StoredInbox(worker.storage, run_key(state.workflow_id, state.run_id)))
 
 
 def state_of(row: dict[str, Any]) -> RunState:

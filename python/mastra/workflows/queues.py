@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import BadDefinition, Conflict, InvalidInput, RunMissing
+from mastra.errors import BadDefinition, Conflict, InputError, InvalidInput, RunMissing
 from mastra.types.ids import check_id, new_id
 from mastra.types.records import Delete, Expect, Operation, Order, Put, Record, Table
 from mastra.types.schema import to_json
@@ -17,6 +18,8 @@ from mastra.workflows.worker import Worker
 
 if TYPE_CHECKING:
     from mastra.runtime.services import Services
+
+log = logging.getLogger("mastra.queues")
 
 ITEMS = Table("workflow_queue", ("queue+state+rank", "queue+debounce"))
 GATES = Table("workflow_queue_gates")
@@ -80,28 +83,31 @@ class Queue:
         """
         if not -1_000_000 <= priority <= 1_000_000:
             raise InvalidInput("A priority is a whole number between -1000000 and 1000000.")
-        if self._workflow(workflow) is None:
+        definition = self._workflow(workflow)
+        if definition is None:
             raise InvalidInput(f"There is no workflow {workflow!r}.")
+        definition.accept(input)
         await self.storage.open()
         id = check_id(run_id, "run id") if run_id is not None else new_id()  # noqa: A001 - the word of the protocol
-        now = self.worker.now()
-        batch: list[Operation] = []
-        if debounce is not None:
-            page = await self.storage.scan(ITEMS, {"queue": self.name, "debounce": debounce}, limit=10)
-            batch += [Delete(ITEMS, one.key) for one in page.records if one.value["state"] == "waiting"]
+        place, now = f"{self.name}/{id}", self.worker.now()
         item = {
             "queue": self.name, "workflow": workflow, "runId": id, "input": to_json(input), "key": key,
             "priority": priority, "state": "waiting", "debounce": debounce, "rev": os.urandom(6).hex(),
             "notBefore": now + round(debounce_s * 1000), "createdAt": now,
             "rank": f"{2_000_000 - priority:07d}-{now:015d}-{next(_order):012d}-{os.urandom(4).hex()}",
         }  # fmt: skip
-        batch += [Expect(ITEMS, f"{self.name}/{id}", None), Put(ITEMS, f"{self.name}/{id}", item)]
-        try:
-            await self.storage.write(batch)
-        except Conflict:
-            return id  # the same run is lined up already
-        await self.worker.ensure()
-        self.worker.kick()
+        while await self.storage.get(ITEMS, place) is None:
+            batch: list[Operation] = [Expect(ITEMS, place, None), Put(ITEMS, place, item)]
+            if debounce is not None:
+                same = {"queue": self.name, "debounce": debounce, "state": "waiting"}
+                for one in (await self.storage.scan(ITEMS, same)).records:
+                    batch += [Expect(ITEMS, one.key, {"state": "waiting"}), Delete(ITEMS, one.key)]
+            try:
+                await self.storage.write(batch)
+            except Conflict:
+                continue  # the same run was lined up, or one that this replaces has begun
+            await self.worker.ensure()
+            self.worker.kick()
         return id
 
     async def size(self) -> int:
@@ -161,8 +167,15 @@ class Queue:
         return bool(finished)
 
     async def _items(self, state: str) -> list[Record]:
-        where = {"queue": self.name, "state": state}
-        return (await self.storage.scan(ITEMS, where, order=Order("rank"), limit=_LOOK)).records
+        found: list[Record] = []
+        after = None
+        while True:
+            where = {"queue": self.name, "state": state}
+            page = await self.storage.scan(ITEMS, where, order=Order("rank"), after=after, limit=_LOOK)
+            found += page.records
+            after = page.after
+            if after is None:
+                return found
 
     def _choose(self, waiting: list[Record], at_work: list[Record], starts: list[int], now: int) -> list[Record]:
         limits, keys = self.limits, [one.value["key"] for one in at_work]
@@ -174,6 +187,8 @@ class Queue:
             if len(chosen) >= room:
                 break
             key = one.value["key"]
+            if self._workflow(one.value["workflow"]) is None:
+                continue  # for a process that has it
             if one.value["notBefore"] > now or (limits.per_key is not None and keys.count(key) >= limits.per_key):
                 continue
             keys.append(key)
@@ -184,7 +199,7 @@ class Queue:
         row = await self.storage.get(RUNS, run_key(item.value["workflow"], item.value["runId"]))
         if row is None:
             # Chosen by a process that died before it started the run: started again, which finds it if it is there.
-            if self.worker.now() - item.value["startedAt"] > 5_000:
+            if self.worker.now() - item.value["startedAt"] > 5_000 and self._workflow(item.value["workflow"]) is not None:
                 await self._start(item)
             return True
         return row["status"] in _BUSY
@@ -198,7 +213,13 @@ class Queue:
     async def _start(self, item: Record) -> None:
         workflow = self._workflow(item.value["workflow"])
         run = await workflow.create_run(item.value["runId"])
-        await run.start_async(item.value["input"])
+        try:
+            await run.start_async(item.value["input"])
+        except InputError as error:
+            # Another definition may have taken it; this one never does.
+            log.warning("run %s of queue %s did not start: %s", run.run_id, self.name, error)
+            await self.storage.write([Put(ITEMS, item.key, {**item.value, "state": "failed"})])
+            return
         background = self.services.background
         background.spawn(self._watch(run), f"queue-{self.name}")
 

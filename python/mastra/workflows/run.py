@@ -78,12 +78,16 @@ class Run(Carrier[In, Out]):
         run.input, run.state, run.initial_state = given, initial, initial
         run.request_values = _values(request_context)
         run.status = "running"
+        beginning = self._beginning = asyncio.Event()
         try:
             if self.journal is None or await self.journal.begin(run):
                 return True
         except BaseException:
             run.status = "pending"
             raise
+        finally:
+            self._beginning = None
+            beginning.set()
         run.status = "pending"
         await refresh(self)
         return self._same(given)

@@ -9,7 +9,6 @@ from mastra.errors import Conflict, InvalidInput, RunMissing
 from mastra.types.ids import check_id, new_ordered_id
 from mastra.types.records import Order, Record
 from mastra.types.schema import to_json
-from mastra.workflows.inbox import send
 from mastra.workflows.ownership import erase, load, new_journal, take_over
 from mastra.workflows.records import FINAL, RunState
 from mastra.workflows.run import Run
@@ -171,7 +170,7 @@ class StoredRuns:
         """Store an event for a run, then wake whoever carries it."""
         key = run_key(self.workflow.id, check_id(run_id, "run id"))
         await self.storage.open()
-        if await send(self.storage, self.worker.clock, key, name, to_json(data)):
+        if await self.worker.outbox.send(key, name, to_json(data)):
             await self.worker.ensure()
             self.worker.kick()
         here = self.worker.active.get(key)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra.errors import BadDefinition, Conflict, InvalidInput, MastraError, NotFound
 from mastra.types.ids import check_id, new_id
-from mastra.types.records import Delete, Expect, Order, Put, Table
+from mastra.types.records import Delete, Expect, Order, Put, Record, Table
 from mastra.types.schema import to_json
 from mastra.types.times import from_wire
 from mastra.workflows.cron import Cron
@@ -60,8 +60,9 @@ class Schedules:
 
     async def _add(self, key: str, given: dict[str, Any]) -> dict[str, Any]:
         now = self.worker.now()
-        row = {**given, "id": key, "status": "active", "createdAt": now, "updatedAt": now, "rev": _rev()}
-        row["nextFireAt"] = _next(given, now, now)
+        row = _timed({**given, "id": key, "createdAt": now, "updatedAt": now, "rev": _rev()}, _next(given, now, now))
+        if row["nextFireAt"] is None:
+            raise InvalidInput(f"The schedule {key!r} would never fire.")
         try:
             await self.storage.open()
             await self.storage.write([Expect(SCHEDULES, key, None), Put(SCHEDULES, key, row)])
@@ -85,7 +86,7 @@ class Schedules:
                 elif {name: row[name] for name in _FIELDS if name in row} != given:
                     now = self.worker.now()
                     kept = {name: value for name, value in row.items() if name not in _FIELDS}
-                    await self._write({**kept, **given, "nextFireAt": _next(given, now, now)})
+                    await self._write(_timed({**kept, **given}, _next(given, now, now)))
             except (InvalidInput, Conflict):
                 continue  # another process that opened at the same time declared it
         for key in known:
@@ -114,8 +115,14 @@ class Schedules:
         await self.storage.open()
         where = {"workflowId": workflow_id, "agentId": agent_id}
         wanted = {name: value for name, value in where.items() if value is not None}
-        page = await self.storage.scan(SCHEDULES, wanted or None, order=Order("createdAt"), limit=1_000)
-        return [shown(row.value) for row in page.records]
+        found: list[dict[str, Any]] = []
+        after = None
+        while True:
+            page = await self.storage.scan(SCHEDULES, wanted or None, order=Order("createdAt"), after=after, limit=500)
+            found += [shown(row.value) for row in page.records]
+            after = page.after
+            if after is None:
+                return found
 
     async def update(self, id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Change a schedule; a new time counts from now."""
@@ -127,7 +134,8 @@ class Schedules:
         row = {**{name: value for name, value in row.items() if name not in _FIELDS}, **given}
         if any(name in changes for name in (*_WHEN, "timezone")):
             now = self.worker.now()
-            row["nextFireAt"] = _next(given, now, now)
+            timed = _timed(row, _next(given, now, now))
+            row = {**timed, "status": "paused"} if row["status"] == "paused" else timed
         return await self._write(row)
 
     async def pause(self, id: str) -> dict[str, Any]:
@@ -138,7 +146,7 @@ class Schedules:
         """Fire again, from the next moment on."""
         row = await self._row(id)
         now = self.worker.now()
-        return await self._write({**row, "status": "active", "nextFireAt": _next(row, now, row["createdAt"])})
+        return await self._write(_timed(row, _next(row, now, row["createdAt"])))
 
     async def _write(self, row: dict[str, Any]) -> dict[str, Any]:
         expect = Expect(SCHEDULES, row["id"], {"rev": row["rev"]})
@@ -182,14 +190,21 @@ class Schedules:
             if record.value["actualFireAt"] < now - 5_000:
                 schedule = await self.storage.get(SCHEDULES, record.value["scheduleId"])
                 if schedule is not None:
-                    await self._begin(record.key, record.value, schedule)
+                    await self._begin_again(record, schedule, now)
+
+    async def _begin_again(self, record: Record, schedule: dict[str, Any], now: int) -> None:
+        """One process does it: an agent that is asked twice would answer twice."""
+        mine = {**record.value, "actualFireAt": now}
+        unchanged = {"actualFireAt": record.value["actualFireAt"], "outcome": "pending"}
+        try:
+            await self.storage.write([Expect(TRIGGERS, record.key, unchanged), Put(TRIGGERS, record.key, mine)])
+        except Conflict:
+            return
+        await self._begin(record.key, mine, schedule)
 
     async def _fire_one(self, row: dict[str, Any], now: int) -> None:
-        moments = _due(row, now)
-        following = _next(row, now, row["createdAt"])
-        moved = {**row, "nextFireAt": following, "rev": _rev(), "lastFireAt": now}
-        if following is None:
-            moved["status"] = "completed"
+        moments, following = _due(row, now)
+        moved = {**_timed(row, following), "rev": _rev(), "lastFireAt": now}
         triggers = {f"{row['id']}/{moment}": _trigger(row, moment, now, "schedule") for moment in moments}
         try:
             await self.storage.write([
@@ -270,7 +285,12 @@ def _checked(spec: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput("A schedule has one of cron, every and at.")
     if given.get("missed", "skip") not in MISSED:
         raise InvalidInput(f"missed is one of {', '.join(MISSED)}.")
+    for name, what in (("workflowId", "workflow id"), ("agentId", "agent id")):
+        if name in given:
+            check_id(given[name], what)
     if "cron" in given:
+        if not isinstance(given["cron"], str):
+            raise InvalidInput("cron is a text of 5, 6 or 7 fields.")
         Cron(given["cron"], given.get("timezone"))
     every = given.get("every")
     if every is not None and (isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every < 10**9):
@@ -292,16 +312,25 @@ def _next(row: Mapping[str, Any], after: int, anchor: int) -> int | None:
     return moment if moment > after or after == anchor else None
 
 
-def _due(row: dict[str, Any], now: int) -> list[int]:
-    """The moments to fire for: those missed while nobody looked are skipped, fired once or all fired."""
-    policy, moment = row.get("missed", "skip"), row["nextFireAt"]
+def _timed(row: Mapping[str, Any], moment: int | None) -> dict[str, Any]:
+    """The row with the moment when it fires next; without one it is done."""
+    return {**row, "nextFireAt": moment, "status": "completed" if moment is None else "active"}
+
+
+def _due(row: dict[str, Any], now: int) -> tuple[list[int], int | None]:
+    """The moments to fire for and the one after them: those missed while nobody looked are skipped, fired once or all."""
+    policy, anchor, moment = row.get("missed", "skip"), row["createdAt"], row["nextFireAt"]
     if "at" in row:
-        return [moment]  # a single moment is late rather than lost
+        return [moment], None  # a single moment is late rather than lost
+    if policy != "all":
+        # Of many that were missed only the latest counts.
+        recent = _next(row, max(now - _LATE_MS, moment), anchor)
+        moment = recent if recent is not None and recent <= now else moment
     found: list[int] = []
     while moment is not None and moment <= now and len(found) < _CATCH_UP:
         found.append(moment)
-        moment = _next(row, moment, row["createdAt"])
+        moment = _next(row, moment, anchor)
     if policy == "all":
-        return found
+        return found, moment  # what is left of very many comes with the next look
     late = now - found[-1] > _LATE_MS
-    return [] if policy == "skip" and late else found[-1:]
+    return [] if policy == "skip" and late else found[-1:], _next(row, now, anchor)

@@ -17,6 +17,7 @@ from mastra.types.records import Delete, Expect, Order, Put
 from mastra.workflows import crashpoints
 from mastra.workflows.commits import Committer
 from mastra.workflows.dispatch import Dispatch
+from mastra.workflows.inbox import Outbox
 from mastra.workflows.tables import RUNS, WORKERS
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Worker:
         # Workflows that are bound to the application without being registered there.
         self.workflows: dict[str, Any] = {}
         self.dispatch = Dispatch(self)
-        self.committer = self._new_committer()
+        self.committer, self.outbox = self._new_committer(), Outbox(self.storage, self.clock)
         self._rev_prefix, self._revs = new_id()[:13], itertools.count()
         # Other things to do on every tick: schedules, queues.
         self.chores: list[Callable[[], Any]] = []
@@ -102,7 +103,7 @@ class Worker:
             # A process may run one loop after another; what belonged to the old one ended with it.
             self._loop, self._starting, self._due = loop, asyncio.Lock(), asyncio.Event()
             self._tasks, self.active, self._watchers = [], {}, {}
-            self.committer = self._new_committer()
+            self.committer, self.outbox = self._new_committer(), Outbox(self.storage, self.clock)
         async with self._starting:
             if self._tasks:
                 return

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from mastra import Workflow, step
-from mastra.errors import RunMissing
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
+from mastra.storage.sqlite import SqliteStorage
+from mastra.workflows.worker import Worker
 
 
 @step
@@ -18,17 +19,14 @@ async def never(value: dict) -> dict:
     return value
 
 
+async def ask(value, ctx):
+    if ctx.resume_data is None:
+        ctx.suspend({})
+    return value
+
+
 async def pause(run):
     await asyncio.sleep(0)
-
-
-async def canceled(run) -> bool:
-    """Whether the run could be cancelled; one whose first row is being written is not there yet."""
-    try:
-        await run.cancel()
-    except RunMissing:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("hooks", [{}, {"on_start": pause}], ids=["", "with a hook"])
@@ -44,10 +42,41 @@ async def test_a_cancel_that_comes_while_a_run_begins_ends_it(stored, hooks):
         for _ in range(turns):
             await asyncio.sleep(0)
         async with asyncio.timeout(20):
-            while not await canceled(run):  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0)
+            await run.cancel()
             ends.append((await starting).status)
         assert run.status == "canceled"
     assert set(ends) == {"canceled"}
     if services.workflow_worker is not None:
         await services.workflow_worker.stop()
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_a_caller_that_is_cancelled_at_any_moment_leaves_no_run_that_nobody_carries(stored, tmp_path):
+    storage = SqliteStorage(tmp_path / "runs.db") if stored else MemoryStorage()
+    flow = Workflow("left").then(step(id="ask", resume={"ok": bool})(ask)).commit()
+    services = Services(storage=storage)
+    worker = services.workflow_worker = Worker(services, tick_s=0.02)
+    flow.bind(services)
+    await storage.open()
+    for turns in range(1, 30):
+        starting = asyncio.ensure_future((await flow.create_run(f"r{turns}")).start({}))
+        for _ in range(turns):
+            await asyncio.sleep(0.0002 if stored else 0)
+        starting.cancel()
+        await asyncio.wait({starting})
+    known = [one["runId"] for one in (await flow.list_runs())["runs"]]
+    assert len(known) > 5
+    for number, run_id in enumerate(known):
+        run = await flow.get_run(run_id)
+        async with asyncio.timeout(20):
+            assert (await run.wait()).status == "suspended"
+        resuming = asyncio.ensure_future(run.resume({"ok": True}))
+        for _ in range(number):
+            await asyncio.sleep(0.0002 if stored else 0)
+        resuming.cancel()
+        await asyncio.wait({resuming})
+        async with asyncio.timeout(20):
+            ended = await (await flow.get_run(run_id)).wait()
+        assert ended.status in ("suspended", "success")
+    await worker.stop()
+    await storage.close()

@@ -12,6 +12,7 @@ from mastra.storage.memory import MemoryStorage
 from mastra.storage.sqlite import SqliteStorage
 from mastra.testing.clock import HandClock
 from mastra.types.records import Expect, Put, Table
+from mastra.workflows.parts import clone_step
 from mastra.workflows.tables import EVENTS, JOURNAL, RUNS, VALUES, WORKERS
 from mastra.workflows.worker import Worker
 
@@ -390,3 +391,55 @@ async def test_a_registered_run_is_known_before_it_starts(storage):
         assert (await flow.get_run("r1")).status == "pending"
         assert (await (await flow.get_run("r1")).start({"n": 1})).result == {"n": 1}
         assert process.worker.active == {}
+
+
+class Slow(MemoryStorage):
+    """Storage whose writes take a few turns of the loop."""
+
+    async def write(self, batch):
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await super().write(batch)
+
+
+async def test_a_step_that_is_stopped_while_it_is_recorded_takes_no_other_along():
+    """Inside, one step fails and stops its neighbour at each moment; the steps beside them are recorded all the same."""
+
+    def fail(value, ctx):
+        raise ValueError("no")
+
+    for turns in range(14):
+
+        async def late(value: dict, turns=turns) -> dict:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return value
+
+        steps = [step(id=f"s{number}")(late) for number in range(3)]
+        pair = [step(id="stopped")(lambda value: value), step(id="fails")(fail)]
+        inner = Workflow("inner").parallel(pair, on_failure="fail_fast").commit()
+        flow = Workflow("outer").parallel([inner, *steps], on_failure="collect").commit()
+        async with Process(Slow(), flow):
+            async with asyncio.timeout(10):
+                result = await (await flow.create_run()).start({"n": 1})
+            assert result.status == "success"
+            assert [result.result[f"s{number}"] for number in range(3)] == [{"n": 1}] * 3
+            stored = (await flow.get_run(result.run_id)).state
+            assert [stored.records[f"s{number}"].status for number in range(3)] == ["success"] * 3
+
+
+async def test_of_two_steps_side_by_side_whose_effects_exclude_each_other_one_fails(storage):
+    @step(id="first")
+    async def first(value: dict, ctx: StepContext) -> dict:
+        ctx.write_with_result(Expect(NOTES, "seat", None), Put(NOTES, "seat", {"by": ctx.step_id}))
+        return value
+
+    second, third = clone_step(first, id="second"), clone_step(first, id="third")
+    flow = Workflow("seats").parallel([first, second, third], on_failure="collect").commit()
+    async with Process(storage, flow):
+        async with asyncio.timeout(10):
+            result = await (await flow.create_run("r1")).start({"n": 1})
+        assert result.status == "success"
+        assert sorted("error" in one for one in result.result.values()) == [False, True, True]
+        taken = (await storage.get(NOTES, "seat"))["by"]
+        assert result.result[taken] == {"n": 1}
