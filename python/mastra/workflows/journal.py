@@ -176,7 +176,9 @@ class Journal:
 
     # ------------------------------------------------------------ records
 
-    async def step(self, record: StepRecord, effects: Sequence[Operation] | None, event: RunEvent | None = None) -> None:
+    async def step(
+        self, record: StepRecord, effects: Sequence[Operation] | None, event: RunEvent | None = None
+    ) -> None:
         """Commit a result together with what the step changed and the event it consumed."""
         crashpoints.reach("before-record")
         more = list(effects) if effects else []

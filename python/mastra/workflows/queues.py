@@ -199,7 +199,10 @@ class Queue:
         row = await self.storage.get(RUNS, run_key(item.value["workflow"], item.value["runId"]))
         if row is None:
             # Chosen by a process that died before it started the run: started again, which finds it if it is there.
-            if self.worker.now() - item.value["startedAt"] > 5_000 and self._workflow(item.value["workflow"]) is not None:
+            if (
+                self.worker.now() - item.value["startedAt"] > 5_000
+                and self._workflow(item.value["workflow"]) is not None
+            ):
                 await self._start(item)
             return True
         return row["status"] in _BUSY

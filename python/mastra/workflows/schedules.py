@@ -318,7 +318,7 @@ def _timed(row: Mapping[str, Any], moment: int | None) -> dict[str, Any]:
 
 
 def _due(row: dict[str, Any], now: int) -> tuple[list[int], int | None]:
-    """The moments to fire for and the one after them: those missed while nobody looked are skipped, fired once or all."""
+    """The moments to fire for, and the one after them: missed ones are skipped, fired once or all."""
     policy, anchor, moment = row.get("missed", "skip"), row["createdAt"], row["nextFireAt"]
     if "at" in row:
         return [moment], None  # a single moment is late rather than lost

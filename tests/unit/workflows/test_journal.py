@@ -403,7 +403,7 @@ class Slow(MemoryStorage):
 
 
 async def test_a_step_that_is_stopped_while_it_is_recorded_takes_no_other_along():
-    """Inside, one step fails and stops its neighbour at each moment; the steps beside them are recorded all the same."""
+    """Inside, one step fails and stops its neighbour; the steps beside them are recorded all the same."""
 
     def fail(value, ctx):
         raise ValueError("no")

@@ -8,7 +8,8 @@ from mastra import Workflow, step
 from mastra.errors import BadDefinition, InvalidInput
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
-from mastra.workflows.queues import Limits, Queue
+from mastra.types.records import Put
+from mastra.workflows.queues import ITEMS, Limits, Queue
 from mastra.workflows.worker import Worker
 
 
@@ -98,8 +99,83 @@ async def test_failed_runs_are_listed_as_dead_letters(office):
     assert await queue.dead_letters() == []
 
 
+async def test_a_key_that_is_busy_does_not_hold_back_the_others(office):
+    queue = Queue(office.services, "q", Limits(per_key=1))
+    async with queue._lock:
+        for number in range(230):
+            await queue.put("job", {"n": number}, key="busy")
+        await queue.put("job", {"n": 1_000}, key="free")
+    await queue.dispatch()
+    await office.services.background.settle()
+    assert office.begun == [0, 1_000]
+
+
+async def test_a_limit_holds_however_many_are_at_work(office):
+    over = asyncio.Event()
+
+    @step(id="hold")
+    async def hold(value: dict) -> dict:
+        office.at_work.append(value["n"])
+        await over.wait()
+        return value
+
+    held = Workflow("held").then(hold).commit()
+    held.bind(office.services)
+    queue = Queue(office.services, "q", Limits(concurrency=210))
+    async with queue._lock:
+        for number in range(230):
+            await queue.put("held", {"n": number})
+    for _ in range(3):
+        await queue.dispatch()
+        await asyncio.sleep(0.01)
+    assert len(office.at_work) == 210
+    over.set()
+    await office.until_empty(queue)
+    assert len(office.at_work) == 230
+
+
+async def test_what_this_process_does_not_have_or_what_cannot_start_holds_nothing_up(office):
+    queue = Queue(office.services, "q", Limits(concurrency=1))
+    typed = Workflow("typed", input=int).then(lambda n: n).commit()
+    typed.bind(office.services)
+    async with queue._lock:
+        lost = await queue.put("typed", 1, priority=9)
+        bad = await queue.put("typed", 1, priority=8)
+        await queue.put("job", {"n": 1})
+    for run_id, changes in ((lost, {"workflow": "elsewhere"}), (bad, {"input": "no number"})):
+        row = await queue.storage.get(ITEMS, f"q/{run_id}")
+        await queue.storage.write([Put(ITEMS, f"q/{run_id}", {**row, **changes})])
+    for _ in range(100):
+        await queue.dispatch()
+        await asyncio.sleep(0.005)
+        if office.begun:
+            break
+    assert office.begun == [1]
+    assert [one["runId"] for one in await queue.dead_letters()] == [bad]
+    assert await queue.size() == 1
+
+
+async def test_debounce_replaces_what_waits_whatever_failed_before(office):
+    queue = Queue(office.services, "q")
+    for number in range(12):
+        await queue.put("job", {"n": number, "fails": True}, debounce="same")
+        await office.until_empty(queue)
+    assert len(await queue.dead_letters()) == 12
+    async with queue._lock:
+        for number in range(20, 23):
+            await queue.put("job", {"n": number}, debounce="same", debounce_s=0.01)
+        assert await queue.size() == 1
+    await office.until_empty(queue)
+    assert office.begun[12:] == [22]
+
+
 async def test_what_cannot_be_queued_is_refused(office):
     queue = Queue(office.services, "q")
+    typed = Workflow("typed", input=int).then(lambda n: n).commit()
+    typed.bind(office.services)
+    with pytest.raises(InvalidInput):
+        await queue.put("typed", {"not": "a number"})
+    assert await queue.size() == 0
     with pytest.raises(InvalidInput, match="no workflow"):
         await queue.put("nobody", {})
     with pytest.raises(BadDefinition):

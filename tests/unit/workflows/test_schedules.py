@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mastra import Mastra, Workflow, step
-from mastra.errors import InvalidInput, MastraError, NotFound
+from mastra.errors import InputError, InvalidInput, MastraError, NotFound
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
 from mastra.workflows.schedules import Schedules
@@ -131,10 +131,12 @@ async def test_a_trigger_whose_process_died_is_started_by_another(office):
     "spec",
     [{}, {"workflowId": "w"}, {"workflowId": "w", "cron": "x"}, {"workflowId": "w", "every": 0},
      {"workflowId": "w", "every": 5, "cron": "* * * * *"}, {"workflowId": "w", "every": 5, "nope": 1},
-     {"workflowId": "w", "agentId": "a", "every": 5}, {"workflowId": "w", "every": 5, "missed": "maybe"}],
+     {"workflowId": "w", "agentId": "a", "every": 5}, {"workflowId": "w", "every": 5, "missed": "maybe"},
+     {"workflowId": 7, "every": 5}, {"agentId": "a b", "every": 5}, {"workflowId": "w", "cron": 5},
+     {"workflowId": "w", "every": float("nan")}, {"workflowId": "w", "cron": "* * * * *", "timezone": "Mars/Base"}],
 )  # fmt: skip
 async def test_what_is_no_schedule_is_refused(office, spec):
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InputError):
         await office[0][0].create(spec)
     with pytest.raises(NotFound):
         await office[0][0].get("nobody")
@@ -193,3 +195,61 @@ async def test_what_is_scheduled_fires_as_soon_as_an_application_is_open(tmp_pat
 def test_a_definition_with_an_impossible_schedule_is_refused_where_it_is_written(schedule):
     with pytest.raises(MastraError):
         Workflow("nightly", schedule=schedule)
+
+
+async def test_of_very_many_missed_moments_none_is_lost_and_the_latest_is_the_one_that_fires(office):
+    schedules, clock, calls = office
+    every = await schedules[0].create({"workflowId": "nightly", "every": 10, "inputData": {}, "missed": "all"})
+    once = await schedules[0].create({"workflowId": "nightly", "cron": "* * * * *", "inputData": {}, "missed": "once"})
+    clock.moment += timedelta(seconds=10 * 1_200 + 5)
+    await schedules[0].fire()
+    await schedules[0].fire()
+    await settle(schedules)
+    assert len(calls) == 1_201
+    found = await schedules[0].triggers(every["id"], limit=2_000)
+    moments = [one["scheduledFireAt"] for one in found]
+    assert len(set(moments)) == 1_200
+    (trigger,) = await schedules[0].triggers(once["id"])
+    now = round(clock.moment.timestamp() * 1000)
+    assert trigger["scheduledFireAt"] == now - now % 60_000
+
+
+async def test_a_schedule_without_a_moment_left_is_completed_and_a_new_time_wakes_it(office):
+    schedules, clock, calls = office
+    with pytest.raises(InvalidInput, match="never fire"):
+        await schedules[0].create({"workflowId": "nightly", "cron": "0 0 0 1 1 * 2001"})
+    made = await schedules[0].create({"workflowId": "nightly", "at": "2026-01-01T01:00:00Z", "inputData": {}})
+    await schedules[0].pause(made["id"])
+    clock.moment += timedelta(days=1)
+    assert (await schedules[0].resume(made["id"]))["status"] == "completed"
+    again = await schedules[0].update(made["id"], {"at": "2026-01-02T01:00:00Z"})
+    assert again["status"] == "active"
+    clock.moment += timedelta(hours=2)
+    await schedules[0].fire()
+    await settle(schedules)
+    assert len(calls) == 1
+    await schedules[0].pause(again["id"])
+    assert (await schedules[0].update(again["id"], {"every": 60, "at": None}))["status"] == "paused"
+
+
+async def test_an_agent_whose_trigger_was_left_is_asked_by_one_process(office):
+    schedules, clock, _ = office
+    asked = []
+
+    class Asked:
+        id = "helper"
+
+        async def generate(self, prompt, **options):
+            asked.append(prompt)
+
+    for one in schedules:
+        one.services.agents["helper"] = Asked()
+    await schedules[0].create({"agentId": "helper", "every": 60, "prompt": "how is it?"})
+    begin, schedules[0]._begin = schedules[0]._begin, lambda *_: asyncio.sleep(0)
+    clock.moment += timedelta(minutes=1)
+    await schedules[0].fire()
+    schedules[0]._begin = begin
+    clock.moment += timedelta(seconds=10)
+    await asyncio.gather(*(one.fire() for one in schedules))
+    await settle(schedules)
+    assert asked == ["how is it?"]
