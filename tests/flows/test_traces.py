@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from mastra import Agent, Mastra, Memory, Workflow, step, tool
 from mastra.agents.processors.processor import Processor
+from mastra.evals.scorer import create_scorer
 from mastra.providers.scripted import Answer, Call, ScriptedModel
 from mastra.runtime.span_store import SpanStore
 from mastra.types.usage import Usage
@@ -135,3 +136,90 @@ async def test_steps_of_a_workflow_and_what_stands_around_them():
     assert by_step["begin"]["output"] == {"n": 1}
     assert "broke" in str(by_step["right"]["error"])
     assert {row["runId"] for row in rows} == {rows[0]["runId"]}
+
+
+class Loud(Processor):
+    id = "loud"
+
+    async def process_output_stream(self, chunk, context):
+        if chunk.type == "text-delta":
+            chunk.payload["text"] = chunk.payload["text"].upper()
+        return chunk
+
+
+async def test_a_processor_of_the_stream_has_one_span_for_each_answer():
+    model = ScriptedModel([Answer(text="one two three four", delta_delay_s=0.001)], per_run=True)
+    agent = Agent("shouter", model=model, output_processors=[Loud()])
+
+    async def run(mastra):
+        return await mastra.get_agent("shouter").generate("Hello")
+
+    result, rows = await traced(Mastra(agents=[agent], storage="memory:", telemetry=True), run)
+    assert result.text == "ONE TWO THREE FOUR"
+    (row,) = [row for row in rows if row["spanType"] == "processor_run"]
+    assert (row["entityId"], row["attributes"]) == ("loud", {"processorPhase": "outputStream"})
+    parents = {one["spanId"]: one["spanType"] for one in rows}
+    assert parents[row["parentSpanId"]] == "model_inference"
+
+
+async def test_a_scorer_is_seen_in_the_trace_of_the_run_that_it_judges():
+    brief = create_scorer("brief").analyze(lambda run: 1).generate_score(lambda run: 0.5)
+    agent = Agent("judged", model=ScriptedModel([Answer(text="secret")]), scorers=[brief])
+
+    async def run(mastra):
+        result = await mastra.get_agent("judged").generate("Hello", tracing_options={"hide_output": True})
+        await mastra.services.background.settle()
+        return result
+
+    _, rows = await traced(Mastra(agents=[agent], storage="memory:", telemetry=True), run)
+    paths = tree(rows)
+    assert ("agent_run", "scorer_run", "scorer_step") in paths
+    judged = next(row for row in rows if row["spanType"] == "scorer_run")
+    assert (judged["entityId"], judged["attributes"]) == ("brief", {"score": 0.5})
+    assert "secret" not in str(rows)
+
+
+@tool(require_approval=True)
+async def launch() -> str:
+    """Launch."""
+    return "launched"
+
+
+async def test_what_a_resumed_run_recalls_is_in_its_trace():
+    answers = [Answer(calls=(Call("launch", {}),)), Answer(text="done")]
+    agent = Agent("careful", model=ScriptedModel(answers), tools=[launch], memory=Memory(last_messages=5))
+
+    async def run(mastra):
+        waits = await mastra.get_agent("careful").generate("Go", thread="t", resource="ann")
+        async with mastra.get_agent("careful").approve(waits.run_id) as going:
+            return await going.result()
+
+    result, rows = await traced(Mastra(agents=[agent], storage="memory:", telemetry=True), run)
+    assert result.text == "done"
+    runs = [row["spanId"] for row in rows if row["spanType"] == "agent_run"]
+    recalls = [row["parentSpanId"] for row in rows if row["name"] == "memory: recall"]
+    assert sorted(recalls) == sorted(runs)
+    assert len(runs) == 2
+
+
+async def test_a_model_is_asked_with_the_place_in_the_trace():
+    headers = []
+
+    def answer(request):
+        headers.append(request.settings.headers)
+        return Answer(text="Hello")
+
+    agent = Agent("caller", model=ScriptedModel([answer], per_run=True))
+
+    async def run(mastra):
+        agent = mastra.get_agent("caller")
+        await agent.generate("Hi", model_settings={"headers": {"x-own": "1"}})
+        return await agent.generate("Hi", model_settings={"headers": {"traceparent": "mine"}})
+
+    _, rows = await traced(Mastra(agents=[agent], storage="memory:", telemetry=True), run)
+    asked = next(row for row in rows if row["spanType"] == "model_inference" and row["spanId"] in str(headers[0]))
+    assert headers[0] == {"x-own": "1", "traceparent": f"00-{asked['traceId']}-{asked['spanId']}-01"}
+    assert headers[1] == {"traceparent": "mine"}
+    async with Mastra(agents=[agent], storage="memory:") as untraced:
+        await untraced.get_agent("caller").generate("Hi")
+    assert headers[2] == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import LimitReached, StreamBroken
@@ -29,6 +29,7 @@ from mastra.types.model import (
 )
 
 if TYPE_CHECKING:
+    from mastra.agents.guards import StreamFilter
     from mastra.agents.run import Run, Step
 
 _new = tuple.__new__
@@ -39,8 +40,8 @@ async def fold(deltas: AsyncIterator[ModelDelta], step: Step, run: Run) -> None:
     reading = Fold(step, run)
     try:
         await _read_all(deltas, reading, step, run)
-    except BaseException:
-        reading.close()  # what was said before the break is kept
+    except BaseException as error:
+        reading.close(error)  # what was said before the break is kept
         raise
 
 
@@ -92,7 +93,7 @@ class Fold:
         self.thoughts: dict[str, list[str]] = {}
         self.inputs: dict[str, str] = {}
         self.finished = False
-        self.filter: Callable[[Chunk], Awaitable[list[Chunk]]] | None = None
+        self.filter: StreamFilter | None = None
         if run.plan.output_processors:
             from mastra.agents.guards import stream_filter  # noqa: PLC0415 - only guarded agents need it
 
@@ -111,7 +112,7 @@ class Fold:
         if self.filter is None:
             self.accept(chunk)
         else:
-            for passed in await self.filter(chunk):
+            for passed in await self.filter.passed(chunk):
                 self.accept(passed)
         text = chunk.payload.get("text") or chunk.payload.get("argsTextDelta")
         return len(text) if isinstance(text, str) else 0
@@ -178,8 +179,10 @@ class Fold:
                 part["providerMetadata"] = metadata
             self.step.parts.append(part)
 
-    def close(self) -> None:
-        """The answer is whole."""
+    def close(self, error: BaseException | None = None) -> None:
+        """The answer is whole, or broke."""
+        if self.filter is not None:
+            self.filter.end(error)
         self.end_text()
         for name in list(self.thoughts):
             self.end_thought(name, None, None, None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.model_settings import read_settings
 from mastra.agents.options import read_choice
 from mastra.agents.plan import check_choice, read_models, read_system
-from mastra.agents.processors.processor import ProcessorContext, overrides
+from mastra.agents.processors.processor import Processor, ProcessorContext, overrides
 from mastra.agents.traced import processor_span
 from mastra.errors import InvalidInput, near_miss
 from mastra.tools.tool import as_tools
@@ -85,31 +85,41 @@ def _apply(run: Run, changes: Mapping[str, Any]) -> None:
         check_choice(run.tool_choice, run.plan)
 
 
-def stream_filter(run: Run) -> Callable[[Chunk], Awaitable[list[Chunk]]] | None:
-    """The way of a chunk through the output processors; None when none of them looks at the stream."""
-    chain = [
-        (processor, ProcessorContext(run, processor))
-        for processor in run.plan.output_processors
-        if overrides(processor, "process_output_stream")
-    ]
-    if not chain:
-        return None
+class StreamFilter:
+    """The way of the chunks of one answer through the output processors that look at the stream.
 
-    async def passed(chunk: Chunk) -> list[Chunk]:
+    Each of them has one span, however many pieces the answer has.
+    """
+
+    def __init__(self, run: Run, processors: Sequence[Processor]) -> None:
+        self._chain = [(one, ProcessorContext(run, one), processor_span(one, "outputStream")) for one in processors]
+
+    async def passed(self, chunk: Chunk) -> list[Chunk]:
+        """What is left of a chunk behind the last of them."""
         chunks = [chunk]
         if chunk.type not in _HELD:
             return chunks
-        for processor, context in chain:
+        for processor, context, span in self._chain:
             out: list[Chunk] = []
-            for one in chunks:
-                made = await processor.process_output_stream(one, context)
-                if made is None:
-                    continue
-                out.extend(made if isinstance(made, list) else [made])
+            with span.around():
+                for one in chunks:
+                    made = await processor.process_output_stream(one, context)
+                    if made is None:
+                        continue
+                    out.extend(made if isinstance(made, list) else [made])
             chunks = out
         return chunks
 
-    return passed
+    def end(self, error: BaseException | None = None) -> None:
+        """The answer has ended, or broke."""
+        for _, _, span in self._chain:
+            span.end(error)
+
+
+def stream_filter(run: Run) -> StreamFilter | None:
+    """The filter of an answer; None when no processor looks at the stream."""
+    looking = [one for one in run.plan.output_processors if overrides(one, "process_output_stream")]
+    return StreamFilter(run, looking) if looking else None
 
 
 async def process_output_step(run: Run, step: Step) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mastra.agents.callbacks import tell
@@ -24,6 +25,7 @@ from mastra.agents.result import RunResult
 from mastra.agents.run import Run, Step
 from mastra.agents.traced import memory_span, traced_generation, traced_inference, traced_run, traced_step
 from mastra.errors import Aborted, Conflict, MastraError, ModelError, RunError, Tripwire
+from mastra.runtime.tracing import traceparent
 from mastra.types.message_prompt import assistant_prompt, to_prompt
 from mastra.types.model import ModelRequest, ModelSettings
 from mastra.types.prompt import PromptMessage, SystemMessage, TextPart, UserMessage
@@ -346,9 +348,9 @@ def make_request(run: Run, candidate: Candidate) -> ModelRequest:
     options = run.options
     settings: Any = options.model_settings or _NO_SETTINGS
     if candidate.max_retries is not None:
-        from dataclasses import replace  # noqa: PLC0415 - rare
-
         settings = replace(settings, max_retries=candidate.max_retries)
+    if run.services.tracer is not None and (trace := traceparent()) is not None:
+        settings = replace(settings, headers={"traceparent": trace, **settings.headers})
     structured = run.structured
     output = None if structured is None else structured.spec_for(candidate.model, has_tools=bool(run.plan.specs))
     specs = run.plan.specs

@@ -13,6 +13,7 @@ from mastra.agents.loop import build_prompt
 from mastra.agents.payloads import remember_wire
 from mastra.agents.recording import record
 from mastra.agents.run import Run, Step
+from mastra.agents.traced import memory_span
 from mastra.agents.waiting import CHILD, RUNS, WORKFLOW, is_held, storage_of
 from mastra.errors import ApprovalInvalid, InvalidInput, ToolFailed, near_miss
 from mastra.runtime.request_context import RequestContext
@@ -169,9 +170,17 @@ async def _restore(
     step = _restore_step(run, row)
     run.steps = [step]
     run.carried = row["step"]["number"]
+    run.journal = Journal()
+    run.resume = lambda: _go_on(run, step, call_id, answer)
+    return run
+
+
+async def _go_on(run: Run, step: Step, call_id: str, answer: Mapping[str, Any]) -> bool:
+    """Remember what the model was told, then give the answer to the call."""
     memory = run.plan.memory
     if memory is not None and run.thread_id is not None:
-        recall = await memory.recall(thread_id=run.thread_id, resource_id=run.resource_id, query=None)
+        with memory_span("recall"):
+            recall = await memory.recall(thread_id=run.thread_id, resource_id=run.resource_id, query=None)
         own = {message.id for message in (*run.input, *run.responses)}
         run.recalled = [message for message in recall.messages if message.id not in own]
         run.remembered_system = tuple(recall.system)
@@ -181,9 +190,7 @@ async def _restore(
         run.prompt.extend(assistant_prompt(message.parts))
     earlier = run.responses[-1].parts[: len(run.responses[-1].parts) - len(step.parts)]
     run.prompt.extend(assistant_prompt(earlier))
-    run.journal = Journal()
-    run.resume = lambda: _answer(run, step, call_id, answer)
-    return run
+    return await _answer(run, step, call_id, answer)
 
 
 def _restore_step(run: Run, row: Mapping[str, Any]) -> Step:

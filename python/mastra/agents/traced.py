@@ -115,7 +115,7 @@ def tool_span(run: Run, tracer: Tracer, call: ToolCall) -> Span:
 
 
 def processor_span(processor: Any, phase: str) -> Span | NoSpan:
-    """What a processor does in one phase of a run: `input`, `inputStep`, `outputStep`, `outputResult` or `error`."""
+    """What a processor does in a phase: `input`, `inputStep`, `outputStream`, `outputStep`, `outputResult`, `error`."""
     if current_span() is None:
         return NO_SPAN
     name = processor.id

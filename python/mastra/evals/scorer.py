@@ -12,6 +12,7 @@ from mastra.errors import BadDefinition, InvalidInput, OutputInvalid
 from mastra.evals.scores import ScoreRepo
 from mastra.runtime.asking import ask_for
 from mastra.runtime.models import resolve_model
+from mastra.runtime.tracing import inside, span
 from mastra.types.ids import check_id, new_id
 from mastra.types.schema import Schema, to_json
 
@@ -172,16 +173,29 @@ class Scorer:
         additional_context: Mapping[str, Any] | None = None,
     ) -> ScoreResult:
         """Judge one run. Nothing is stored."""
-        if not any(step.name == "generateScore" for step in self._steps):
-            raise BadDefinition(f"Scorer {self.id!r} has no generate_score.")
         run = ScorerRun(
             input, output, ground_truth, run_id or new_id(), dict(request_context or {}), dict(additional_context or {})
         )
+        return await self._traced(run, self._services)
+
+    async def _traced(self, run: ScorerRun, services: Services | None) -> ScoreResult:
+        tracer = None if services is None else services.tracer
+        name, who = f"scorer run: '{self.id}'", {"entity_id": self.id, "entity_name": self.name}
+        with span(tracer, name, "scorer_run", entity_type="scorer", run_id=run.run_id, **who) as told:
+            result = await self._judge(run)
+            # The number only: a reason may quote what the tracing options of the run hide.
+            told.set(score=result.score)
+            return result
+
+    async def _judge(self, run: ScorerRun) -> ScoreResult:
+        if not any(step.name == "generateScore" for step in self._steps):
+            raise BadDefinition(f"Scorer {self.id!r} has no generate_score.")
         prompts: dict[str, str] = {}
         reason: str | None = None
         try:
             for step in self._steps:
-                made = await self._carry(step, run, prompts)
+                with inside(f"scorer step: '{step.name}'", "scorer_step"):
+                    made = await self._carry(step, run, prompts)
                 if step.name == "preprocess":
                     run.preprocessed = made
                 elif step.name == "analyze":
@@ -238,9 +252,9 @@ class Scorer:
         services: Services | None = None,
     ) -> dict[str, Any] | None:
         """Judge a run and store the score; None when there was nothing to judge. Called for live scoring."""
-        result = await self.run(
-            input=input, output=output, ground_truth=ground_truth, run_id=run_id, request_context=request_context
-        )
+        services = services or self._services
+        run = ScorerRun(input, output, ground_truth, run_id, dict(request_context or {}))
+        result = await self._traced(run, services)
         if result.not_scorable is not None:
             return None
         row = {
@@ -261,7 +275,6 @@ class Scorer:
             "requestContext": dict(request_context) if request_context else None,
         }
         row.update({key: value for key, value in optional.items() if value is not None})
-        services = services or self._services
         if services is None or services.storage is None:
             return row
         return await ScoreRepo(services.storage, services).save(row)

@@ -9,7 +9,7 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import httptools
@@ -24,13 +24,13 @@ _BREAKS = re.compile(rb"[\r\n\0]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
-def _head(request: httpx.Request) -> bytes:
+def _head(method: str, url: httpx.URL, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The request line and the headers; refused when a part of them could be read as another line."""
-    line = b"%b %b HTTP/1.1" % (request.method.encode("ascii", "replace"), request.url.raw_path)
+    line = b"%b %b HTTP/1.1" % (method.encode("ascii", "replace"), url.raw_path)
     if _BREAKS.search(line) or line.count(b" ") != 2:
         raise httpx.LocalProtocolError("the method or the path holds a character that HTTP does not allow")
     lines = [line]
-    for name, value in request.headers.raw:
+    for name, value in headers:
         if not _NAME.fullmatch(name) or _BREAKS.search(value):
             # The value is not shown: headers carry keys.
             raise httpx.LocalProtocolError(f"the header {name!r} holds a character that HTTP does not allow")
@@ -198,6 +198,11 @@ class Connection(asyncio.Protocol):
                 await self._wait()
 
     @property
+    def at_hand(self) -> bool:
+        """Whether `read` goes on without waiting."""
+        return bool(self._parts) or self.complete or self._error is not None
+
+    @property
     def reusable(self) -> bool:
         """Whether another request may go over it."""
         return self.complete and not self.closed and self._framed and self._keeps_alive and not self._surplus
@@ -217,16 +222,52 @@ class Body(httpx.AsyncByteStream):
         self._origin = origin
         self._connection: Connection | None = connection
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._connection is not None:
-            async for part in self._connection.read():
-                yield part
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._connection is None:
+            raise httpx.StreamClosed
+        return self._connection.read()
 
     async def aclose(self) -> None:
         """Give the connection back. Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.give_back(self._origin, connection)
+
+
+class Answer:
+    """An answer while it is read: as much of httpx's response as is used of it."""
+
+    __slots__ = ("_connection", "_stream", "headers", "status_code")
+    # httpx's responses may have been read already.
+    is_stream_consumed = False
+
+    def __init__(self, connection: Connection, stream: Body) -> None:
+        self._connection = connection
+        self._stream = stream
+        self.status_code = connection.status
+        # A name that comes twice is one list.
+        self.headers: dict[str, str] = {}
+        for raw, value in connection.headers:
+            name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
+            self.headers[name] = f"{self.headers[name]}, {text}" if name in self.headers else text
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next piece, or the end, is there without waiting."""
+        return self._connection.at_hand
+
+    def aiter_raw(self) -> AsyncIterator[bytes]:
+        """The bytes as they come."""
+        return aiter(self._stream)
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """The bytes without their content encoding."""
+        whole = httpx.Response(self.status_code, headers=self._connection.headers, stream=self._stream)
+        return whole.aiter_bytes()
+
+    async def aclose(self) -> None:
+        """Give the connection back. Idempotent."""
+        await self._stream.aclose()
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
@@ -241,16 +282,31 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._count = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the answer's head is there on return."""
-        url = request.url
-        if url.scheme not in {"http", "https"}:
-            raise httpx.UnsupportedProtocol(f"{url.scheme!r} is not a scheme of HTTP")
-        origin = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-        head = _head(request)
+        """Send a request of httpx; the answer's head is there on return."""
         try:
             body = request.content
         except httpx.RequestNotRead:
             body = await request.aread()
+        head = _head(request.method, request.url, request.headers.raw)
+        seconds = request.extensions.get("timeout", {}).get("connect")
+        connection, stream = await self._exchange(request.method, request.url, head, body, seconds)
+        return httpx.Response(connection.status, headers=connection.headers, stream=stream, request=request)
+
+    async def ask(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes, connect_s: float | None
+    ) -> Answer:
+        """The same without httpx's request and response around it, which take as long as the exchange itself."""
+        pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        whole = ((b"host", url.netloc), *pairs, (b"content-length", b"%d" % len(body)))
+        connection, stream = await self._exchange(method, url, _head(method, url, whole), body, connect_s)
+        return Answer(connection, stream)
+
+    async def _exchange(
+        self, method: str, url: httpx.URL, head: bytes, body: bytes, connect_s: float | None
+    ) -> tuple[Connection, Body]:
+        if url.scheme not in {"http", "https"}:
+            raise httpx.UnsupportedProtocol(f"{url.scheme!r} is not a scheme of HTTP")
+        origin = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
         await self._slots.acquire()
         connection: Connection | None = None
         try:
@@ -258,9 +314,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 connection = self._take(origin)
                 reused = connection is not None
                 if connection is None:
-                    connection = await self._connect(origin, request)
+                    connection = await self._connect(origin, connect_s)
                 try:
-                    await connection.send(request.method, head, body)
+                    await connection.send(method, head, body)
                     break
                 except httpx.TransportError:
                     if not reused or connection.heard:
@@ -272,10 +328,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 connection.abort()
             self._slots.release()
             raise
-        stream = Body(self, origin, connection)
-        return httpx.Response(connection.status, headers=connection.headers, stream=stream, request=request)
+        return connection, Body(self, origin, connection)
 
-    async def _connect(self, origin: Origin, request: httpx.Request) -> Connection:
+    async def _connect(self, origin: Origin, seconds: float | None) -> Connection:
         scheme, host, port = origin
         loop = asyncio.get_running_loop()
         facts: dict[str, Any] = {}
@@ -284,7 +339,6 @@ class PooledTransport(httpx.AsyncBaseTransport):
             if not isinstance(context, ssl.SSLContext):
                 context = httpx.create_ssl_context(verify=bool(context))
             facts = {"ssl": context, "server_hostname": host}
-        seconds = request.extensions.get("timeout", {}).get("connect")
         try:
             async with asyncio.timeout(seconds):
                 _, connection = await loop.create_connection(lambda: Connection(loop), host, port, **facts)

@@ -7,11 +7,11 @@ import os
 import time
 import urllib.request
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -25,6 +25,9 @@ from mastra.errors import (
     ResponseMalformed,
     StreamBroken,
 )
+
+if TYPE_CHECKING:
+    from mastra.providers.http11 import Answer, PooledTransport
 
 USER_AGENT = f"mastra/{__version__}"
 MEBIBYTE = 1 << 20
@@ -93,15 +96,40 @@ def _prepare() -> None:
     _usual_certificates(trust_env=True)
 
 
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx.URL:
+    # Reading a URL takes as long as writing the request.
+    return httpx.URL(url)
+
+
 class _Lease:
-    """A client and how many exchanges use it; it is closed when nobody wants it any more."""
+    """A client and how many exchanges use it; it is closed when nobody wants it any more.
 
-    __slots__ = ("active", "client", "retired")
+    `plain` is our own transport where the client has it: it is asked directly. What the client would add (redirects,
+    cookies, event hooks) is not wanted, and costs a fifth of a request to an agent.
+    """
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    __slots__ = ("active", "client", "plain", "retired")
+
+    def __init__(self, client: httpx.AsyncClient, plain: PooledTransport | None) -> None:
         self.client = client
+        self.plain = plain
         self.active = 0
         self.retired = False
+
+    def sending(
+        self, method: str, text: str, content: bytes, headers: Mapping[str, str], connect_s: float
+    ) -> Coroutine[Any, Any, httpx.Response | Answer]:
+        """What sends a request and waits for the head of its answer."""
+        url = _parsed(text)
+        if not 0 < (url.port or 1) < 65536:
+            raise httpx.InvalidURL("there is no such port")
+        # The client makes a header of a name and a password in the URL.
+        if self.plain is not None and not url.userinfo:
+            return self.plain.ask(method, url, headers, content, connect_s)
+        timeout = httpx.Timeout(None, connect=connect_s)
+        request = self.client.build_request(method, url, content=content, headers=headers, timeout=timeout)
+        return self.client.send(request, stream=True)
 
     async def release(self) -> None:
         self.active -= 1
@@ -125,10 +153,10 @@ class Http:
         loop = asyncio.get_running_loop()
         lease = self._leases.get(loop)
         if lease is None:
-            lease = self._leases[loop] = _Lease(self._new_client())
+            lease = self._leases[loop] = self._new_lease()
         return lease
 
-    def _new_client(self) -> httpx.AsyncClient:
+    def _new_lease(self) -> _Lease:
         options = self.options
         verify = options.verify
         if verify is True and not options.transport:
@@ -137,7 +165,7 @@ class Http:
             import ssl  # noqa: PLC0415 - httpx has loaded it
 
             verify = ssl.create_default_context(cafile=verify)
-        transport = options.transport
+        transport, plain = options.transport, None
         limits = httpx.Limits(
             max_connections=options.max_connections,
             max_keepalive_connections=options.max_idle_connections,
@@ -146,9 +174,9 @@ class Http:
         if transport is None and self._is_plain():
             from mastra.providers.http11 import PooledTransport  # noqa: PLC0415 - only the first request needs it
 
-            transport = PooledTransport(verify, limits)
+            transport = plain = PooledTransport(verify, limits)
         try:
-            return httpx.AsyncClient(
+            client = httpx.AsyncClient(
                 transport=transport,
                 verify=verify,
                 http2=options.http2,
@@ -161,6 +189,7 @@ class Http:
             )
         except ImportError as error:
             raise MissingExtra("http2", feature="HTTP/2", module="h2") from error
+        return _Lease(client, plain)
 
     def _is_plain(self) -> bool:
         """Whether our own HTTP/1.1 will do: no HTTP/2 and no proxy, neither given nor in the environment."""
@@ -198,17 +227,13 @@ class Http:
             raise ModelTimeout("The run's deadline has passed.", adapter=provider, retryable=False)
         lease = self._lease()
         try:
-            request = lease.client.build_request(
-                method, url, content=content, headers=headers, timeout=httpx.Timeout(None, connect=limits.connect_s)
-            )
-            if not 0 < (request.url.port or 1) < 65536:
-                raise httpx.InvalidURL("there is no such port")  # noqa: TRY301 - told like its siblings
+            sending = lease.sending(method, url, content, headers, limits.connect_s)
         except (httpx.InvalidURL, ValueError) as error:
             raise BadDefinition(f"The URL of {provider!r} cannot be used: {url[:200]!r}.") from error
         lease.active += 1
         try:
             async with asyncio.timeout(min(limits.connect_s + limits.first_byte_s, left)):
-                response = await lease.client.send(request, stream=True)
+                response = await sending
         except BaseException as error:
             await lease.release()
             if isinstance(error, httpx.HTTPError | TimeoutError | OSError):
@@ -263,7 +288,7 @@ class Exchange:
 
     def __init__(
         self,
-        response: httpx.Response,
+        response: httpx.Response | Answer,
         lease: _Lease,
         provider: str,
         limits: Timeouts,
@@ -272,7 +297,7 @@ class Exchange:
     ) -> None:
         self.response = response
         self.status = response.status_code
-        self.headers = response.headers
+        self.headers: Mapping[str, str] = response.headers
         self.provider = provider
         self._lease = lease
         self._limits = limits
@@ -296,8 +321,11 @@ class Exchange:
             if wait <= 0:
                 raise self._too_late(total=True)
             try:
-                async with asyncio.timeout(wait):
+                if self.at_hand:
                     chunk = await source.__anext__()
+                else:
+                    async with asyncio.timeout(wait):
+                        chunk = await source.__anext__()
             except StopAsyncIteration:
                 self._whole = True
                 return
@@ -314,6 +342,11 @@ class Exchange:
                 )
             idle = self._limits.idle_s
             yield chunk
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next piece, or the end, is surely there: then no timer is needed, which takes longer than it."""
+        return getattr(self.response, "at_hand", False)
 
     def _too_late(self, *, total: bool) -> ModelTimeout:
         if total:
@@ -365,6 +398,10 @@ class Exchange:
     async def drain(self, chunks: AsyncIterator[bytes], wait_s: float = 0.2) -> None:
         """Read what follows the terminal event, so that the connection can be used again."""
         try:
+            if self.at_hand:
+                await anext(chunks, None)
+            if self._whole:
+                return
             async with asyncio.timeout(wait_s):
                 async for _ in chunks:
                     pass
@@ -376,11 +413,12 @@ class Exchange:
         if not self._closed:
             self._closed = True
             try:
-                if self._options.http2 and not self._whole and self.response.http_version == "HTTP/2":
+                response = self.response
+                if self._options.http2 and not self._whole and isinstance(response, httpx.Response):
                     from mastra.providers.http2 import cancel  # noqa: PLC0415 - few speak it
 
-                    await cancel(self.response)
-                await self.response.aclose()
+                    await cancel(response)
+                await response.aclose()
             finally:
                 await self._lease.release()
 

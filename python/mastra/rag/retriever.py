@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mastra.errors import IndexMissing, InvalidInput
 from mastra.ports.vectors import VectorRow, VectorStore
 from mastra.rag.chunk import Chunk, ChunkOptions
+from mastra.runtime.tracing import current_span, inside, span
 from mastra.runtime.vector_spans import embedding_span, vector_span
 
 if TYPE_CHECKING:
     from mastra.ports.embedder import Embedder
     from mastra.ports.reranker import Reranker
     from mastra.rag.document import Document
+    from mastra.runtime.tracing import NoSpan, Span, Tracer
     from mastra.types.records import Filter
 
 # How many chunks are embedded and written at once.
@@ -41,15 +43,22 @@ class Retriever:
         index: str = "documents",
         chunks: ChunkOptions | None = None,
         reranker: Reranker | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
+        """Spans of what is asked outside of a run go to `tracer`; in a run they belong to its trace."""
         self._vectors = vectors
         self._embedder = embedder
         self._index = index
         self._chunks = chunks
         self._reranker = reranker
+        self._tracer = tracer
 
     async def add(self, documents: Iterable[Document]) -> int:
         """Index the documents; the number of chunks. A document of a known id replaces the old one."""
+        with self._span("rag ingestion", "rag_ingestion"):
+            return await self._add(documents)
+
+    async def _add(self, documents: Iterable[Document]) -> int:
         total = 0
         waiting: list[tuple[str, str, Chunk]] = []
         for document in documents:
@@ -66,7 +75,8 @@ class Retriever:
 
     async def remove(self, document_id: str) -> int:
         """Take a document out of the index; the number of chunks it had."""
-        return await self._forget_beyond(document_id, 0)
+        with self._span("rag action: remove", "rag_action"):
+            return await self._forget_beyond(document_id, 0)
 
     async def retrieve(
         self, query: str, *, k: int = 5, where: Filter | None = None, min_score: float | None = None
@@ -76,6 +86,13 @@ class Retriever:
             raise InvalidInput("The question is empty.")
         if k < 1:
             raise InvalidInput(f"{k!r} passages cannot be asked for.", hint="Use a whole number from 1 on.")
+        with self._span("rag action: retrieve", "rag_action", attributes={"topK": k}):
+            return await self._retrieve(query, k, where, min_score)
+
+    def _span(self, name: str, kind: str, **facts: Any) -> Span | NoSpan:
+        return span(self._tracer, name, kind, **facts) if current_span() is None else inside(name, kind, **facts)
+
+    async def _retrieve(self, query: str, k: int, where: Filter | None, min_score: float | None) -> list[Passage]:
         with embedding_span(self._embedder, 1, "query"):
             (vector,) = (await self._embedder.embed([query], purpose="query")).vectors
         # A reranker sees more than is asked for: what it would lift may stand further down.

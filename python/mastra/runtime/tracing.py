@@ -84,6 +84,13 @@ class NoSpan:
     ) -> None:
         return
 
+    def end(self, error: BaseException | None = None) -> None:
+        """Ignored."""
+
+    def around(self) -> Self:
+        """Itself."""
+        return self
+
     def set(self, **attributes: Any) -> None:
         """Ignored."""
 
@@ -136,9 +143,22 @@ class Span:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _current.reset(self._token)
-        if error is not None and isinstance(error, Exception):
+        self.end(error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It is over; for a span that is no context manager because its work comes in pieces."""
+        if isinstance(error, Exception):
             self.error = {"message": str(error), "name": type(error).__name__}
         self._tracer.finish(self)
+
+    @contextmanager
+    def around(self) -> Iterator[Self]:
+        """One piece of the work: spans that begin in here are inside this one, which goes on."""
+        token = _current.set(self)
+        try:
+            yield self
+        finally:
+            _current.reset(token)
 
     def set(self, **attributes: Any) -> None:
         """Add attributes."""

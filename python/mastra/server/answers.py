@@ -50,12 +50,8 @@ EMPTY: dict[str, Any] = {
 }
 
 
-# Queries with a language of their own, which a plain storage does not speak.
+# Queries with a language of their own.
 _QUERIES = ("/observability/traces/query", "/observability/threads/query")
-_UNSUPPORTED = {
-    "code": "TRACE_QUERY_UNSUPPORTED",
-    "message": "Advanced trace queries are not supported by the configured observability store",
-}
 
 
 def speaks_queries(route: Route) -> bool:
@@ -82,8 +78,6 @@ def answer_open(call: Call) -> Any:
         return _empty(call)
     if route.method == "GET" and route.out == "json":
         raise Refused(404, {"error": f"{NOUNS.get(top, 'Resource')} not found"})
-    if speaks_queries(route):
-        raise Refused(501, _UNSUPPORTED)
     raise Refused(500, {"error": FEATURES.get(top, "This feature is not configured")})
 
 

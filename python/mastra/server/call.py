@@ -55,8 +55,8 @@ class Call:
             context = RequestContext.from_client(given if isinstance(given, Mapping) else None)
             if self.principal is not None:
                 context.reserve(USER, self.principal.to_wire())
-                if self.principal.isolated:
-                    context.reserve(RESOURCE_ID, self.principal.resource)
+                if self.bound is not None:
+                    context.reserve(RESOURCE_ID, self.bound)
             self._context = context
         return self._context
 
@@ -69,16 +69,20 @@ class Call:
             return asked
         return principal.resource if principal.isolated else asked or principal.resource
 
+    @property
+    def bound(self) -> str | None:
+        """The only resource that the caller may touch; None when all are."""
+        principal = self.principal
+        return principal.resource if principal is not None and principal.isolated else None
+
     def guard(self, resource: str | None, what: str = "thread") -> None:
         """Refuse when `resource` is somebody else's."""
-        principal = self.principal
-        if principal is not None and principal.isolated and resource != principal.resource:
+        if not self.mine(resource):
             raise AccessDenied(f"Access denied: {what} belongs to a different resource")
 
     def mine(self, resource: str | None) -> bool:
         """Whether the caller may see things of `resource`."""
-        principal = self.principal
-        return principal is None or not principal.isolated or resource == principal.resource
+        return self.bound is None or resource == self.bound
 
 
 def header(headers: Headers, name: bytes) -> str:

@@ -244,7 +244,7 @@ class App:
             raise invalid("query parameters", [{"field": "root", "message": str(error)}]) from None
         if issues:
             raise invalid("query parameters", issues)
-        if route.handler is None and not speaks_queries(route):
+        if route.handler is None:
             return answer_open(call)
         if route.method != "GET":
             limit = min(options.max_body, route.max_body or options.max_body)
@@ -255,8 +255,6 @@ class App:
                     raise invalid_query(issues) if speaks_queries(route) else invalid("request body", issues)
                 if call.body is None:
                     call.body = {}
-        if route.handler is None:
-            return answer_open(call)
         if route.out != "json" or not route.watched:
             return await route.handler(call)
         return await _watched(route.handler(call), receive, options.timeout_s)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import AccessDenied
 from mastra.server.problems import Refused
 
 if TYPE_CHECKING:
@@ -100,14 +99,13 @@ def _place(options: dict[str, Any], memory: dict[str, Any]) -> None:
 
 async def check_thread(call: Call, agent: Agent, options: dict[str, Any]) -> None:
     """403 for a thread of somebody else, before anything runs."""
-    principal = call.principal
     thread = options.get("thread")
-    if principal is None or not principal.isolated or thread is None:
+    if call.bound is None or thread is None:
         return
     thread_id = thread.get("id") if isinstance(thread, dict) else thread
     memory = (await agent.plan(call.context)).memory
     if memory is None or not isinstance(thread_id, str):
         return
     found = await memory.get_thread(thread_id)
-    if found is not None and found.resource_id != principal.resource:
-        raise AccessDenied("Access denied: thread belongs to a different resource")
+    if found is not None:
+        call.guard(found.resource_id)

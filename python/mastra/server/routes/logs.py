@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _allowed(call: Call) -> None:
-    if call.principal is not None and call.principal.isolated:
+    if call.bound is not None:
         raise AccessDenied("Access denied: logs belong to everybody; ask an administrator")
 
 

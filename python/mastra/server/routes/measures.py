@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import AccessDenied, InvalidInput, NotFound
-from mastra.runtime.span_store import SpanStore
+from mastra.runtime.span_store import SPANS
 from mastra.server import points
 from mastra.server.problems import Refused
 from mastra.types.ids import check_id, new_id
@@ -17,7 +17,9 @@ from mastra.types.times import from_wire, to_wire
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mastra.ports.storage import Storage
     from mastra.server.call import Call
+    from mastra.types.records import Filter
 
 Row = dict[str, Any]
 FEEDBACK = Table("feedback", indexes=("traceId", "resourceId", "timestamp"))
@@ -49,10 +51,17 @@ _TOKENS = {
 _SHARED = ("traceId", "spanId", "entityType", "entityId", "entityName", "runId", "threadId", "resourceId", "tags")
 
 
-def _bound(call: Call) -> str | None:
-    """The only resource whose rows the caller may see."""
-    principal = call.principal
-    return principal.resource if principal is not None and principal.isolated else None
+async def newest(storage: Storage, table: Table, where: Filter, field: str) -> list[Row]:
+    """The newest rows that match, at most as many as are looked at."""
+    rows: list[Row] = []
+    after = None
+    while len(rows) < MOST:
+        page = await storage.scan(table, where, order=Order(field, descending=True), after=after, limit=5_000)
+        rows += [record.value for record in page.records]
+        after = page.after
+        if after is None:
+            break
+    return rows
 
 
 def _filters(call: Call, given: Mapping[str, Any] | None) -> Row:
@@ -65,8 +74,8 @@ def _filters(call: Call, given: Mapping[str, Any] | None) -> Row:
     for name in ("labels", "metadata"):
         if not isinstance(found.get(name, {}), dict):
             raise InvalidInput(f"{name} is not an object.", hint=f'Send JSON: {name}={{"name": "value"}}.')
-    if (bound := _bound(call)) is not None:
-        found["resourceId"] = bound
+    if call.bound is not None:
+        found["resourceId"] = call.bound
     return found
 
 
@@ -98,10 +107,8 @@ def metrics_of(row: Row) -> list[Row]:
 
 
 async def _metrics(call: Call, filters: Row, names: list[str] | None = None) -> list[Row]:
-    where: Any = {"resourceId": filters["resourceId"]} if "resourceId" in filters else {}
-    if "traceId" in filters:
-        where["traceId"] = filters["traceId"]
-    rows, _ = await SpanStore(call.mastra.storage).find(where, per_page=MOST)
+    where: Filter = {key: filters[key] for key in ("resourceId", "traceId") if key in filters}
+    rows = await newest(call.mastra.storage, SPANS, where, "startedAt")
     found = [metric for row in rows for metric in metrics_of(row)]
     return [one for one in found if (names is None or one["name"] in names) and points.fits(one, filters)]
 
@@ -110,17 +117,9 @@ async def _metrics(call: Call, filters: Row, names: list[str] | None = None) -> 
 
 
 async def _rows(call: Call, table: Table, filters: Row) -> list[Row]:
-    where: Any = {key: filters[key] for key in ("resourceId", "traceId") if key in filters}
-    rows: list[Row] = []
-    after, seen = None, 0
-    while seen < MOST:
-        order = Order("timestamp", descending=True)
-        page = await call.mastra.storage.scan(table, where, order=order, after=after, limit=5_000)
-        rows += [record.value for record in page.records if points.fits(record.value, filters)]
-        seen, after = seen + len(page.records), page.after
-        if after is None:
-            break
-    return rows
+    where: Filter = {key: filters[key] for key in ("resourceId", "traceId") if key in filters}
+    rows = await newest(call.mastra.storage, table, where, "timestamp")
+    return [row for row in rows if points.fits(row, filters)]
 
 
 async def _points(call: Call, table: Table, filters: Row, measured: str, source: str | None) -> list[Row]:
@@ -229,7 +228,7 @@ async def list_feedback(call: Call) -> Row:
 
 async def list_logs(call: Call) -> Row:
     """The newest records of this process, joined to traces and runs; they belong to nobody in particular."""
-    if _bound(call) is not None:
+    if call.bound is not None:
         raise AccessDenied("Access denied: logs belong to everybody; ask an administrator")
     if call.state.logs is None:
         raise Refused(500, {"error": "This storage provider does not support listing logs"})
@@ -327,8 +326,8 @@ async def label_values(call: Call) -> Row:
 
 async def tags(call: Call) -> Row:
     """The tags that spans have."""
-    bound = _bound(call)
-    rows, _ = await SpanStore(call.mastra.storage).find({} if bound is None else {"resourceId": bound}, per_page=MOST)
+    mine: Filter = {} if call.bound is None else {"resourceId": call.bound}
+    rows = await newest(call.mastra.storage, SPANS, mine, "startedAt")
     kind = call.query.get("entityType")
     held = [row for row in rows if kind is None or row["entityType"] == kind]
     return {"tags": sorted({tag for row in held for tag in row["tags"] or ()})}

@@ -28,12 +28,6 @@ async def _memory(call: Call) -> Memory:
     return call.state.memory
 
 
-def _bound(call: Call) -> str | None:
-    """The only resource that the caller may touch; None when all are."""
-    principal = call.principal
-    return principal.resource if principal is not None and principal.isolated else None
-
-
 def _paging(call: Call, default: int) -> dict[str, Any]:
     query = call.query
     per_page = query.get("perPage")
@@ -92,7 +86,7 @@ def _thread(wire: dict[str, Any], *, made: bool = False) -> dict[str, Any]:
 async def get_thread(call: Call) -> dict[str, Any]:
     """One thread."""
     memory = await _memory(call)
-    owner = _bound(call) or call.query.get("resourceId")
+    owner = call.bound or call.query.get("resourceId")
     thread = await memory.get_thread(call.params["threadId"], resource_id=owner)
     if thread is None:
         raise NotFound("Thread not found")
@@ -104,7 +98,7 @@ async def update_thread(call: Call) -> dict[str, Any]:
     body, memory = call.body, await _memory(call)
     thread = await memory.update_thread(
         call.params["threadId"],
-        resource_id=_bound(call),
+        resource_id=call.bound,
         title=body.get("title"),
         metadata=body.get("metadata"),
     )
@@ -114,7 +108,7 @@ async def update_thread(call: Call) -> dict[str, Any]:
 async def delete_thread(call: Call) -> dict[str, str]:
     """Remove a thread with all that belongs to it."""
     memory = await _memory(call)
-    await memory.delete_thread(call.params["threadId"], resource_id=_bound(call) or call.query.get("resourceId"))
+    await memory.delete_thread(call.params["threadId"], resource_id=call.bound or call.query.get("resourceId"))
     return {"result": "Thread deleted"}
 
 
@@ -126,7 +120,7 @@ async def clone_thread(call: Call) -> dict[str, Any]:
     limit = options.get("messageLimit")
     clone = await memory.clone_thread(
         call.params["threadId"],
-        resource_id=_bound(call),
+        resource_id=call.bound,
         new_thread_id=body.get("newThreadId"),
         to_resource_id=call.owner(body.get("resourceId")),
         title=body.get("title"),
@@ -141,7 +135,7 @@ async def clone_thread(call: Call) -> dict[str, Any]:
 
 async def transfer_thread(call: Call) -> dict[str, Any]:
     """Give a thread to another resource; only who is bound to none may."""
-    if _bound(call) is not None:
+    if call.bound is not None:
         raise AccessDenied(PRIVILEGED)
     memory = await _memory(call)
     thread = await memory.transfer_thread(call.params["threadId"], call.body["resourceId"])
@@ -157,7 +151,7 @@ async def list_messages(call: Call) -> dict[str, Any]:
     dates = (query.get("filter") or {}).get("dateRange") or {}
     page = await memory.list_messages(
         call.params["threadId"],
-        resource_id=_bound(call) or query.get("resourceId"),
+        resource_id=call.bound or query.get("resourceId"),
         direction=(query.get("orderBy") or {}).get("direction") or "ASC",
         start=dates.get("start"),
         end=dates.get("end"),
@@ -171,7 +165,7 @@ async def save_messages(call: Call) -> dict[str, Any]:
     """Keep messages that a client made."""
     memory = await _memory(call)
     given = call.body["messages"]
-    bound = _bound(call)
+    bound = call.bound
     if bound is not None:
         given = [{**one, "resourceId": bound} if isinstance(one, dict) else one for one in given]
     saved = await memory.save_messages(given, resource_id=bound)
@@ -189,7 +183,7 @@ async def delete_messages(call: Call) -> dict[str, Any]:
     given = call.body["messageIds"]
     listed = given if isinstance(given, list) else [given]
     ids = [one["id"] if isinstance(one, dict) else one for one in listed]
-    count = await memory.delete_messages(ids, resource_id=_bound(call) or call.query.get("resourceId"))
+    count = await memory.delete_messages(ids, resource_id=call.bound or call.query.get("resourceId"))
     return {"success": True, "message": f"{count} message{'' if count == 1 else 's'} deleted successfully"}
 
 
@@ -248,7 +242,7 @@ async def get_working_memory(call: Call) -> dict[str, Any]:
     memory = await _memory(call)
     thread_id = call.params["threadId"]
     owner = call.owner(call.query.get("resourceId"))
-    thread = await memory.get_thread(thread_id, resource_id=_bound(call))
+    thread = await memory.get_thread(thread_id, resource_id=call.bound)
     options = memory.options.working_memory
     page = await memory.get_working_memory(thread_id=thread_id, resource_id=owner) if thread is not None else None
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import NotFound
@@ -74,12 +75,16 @@ def _mine(call: Call, rows: list[dict[str, Any]]) -> bool:
     return all(call.mine(owner) for owner in owners)
 
 
-async def _trace(call: Call) -> list[dict[str, Any]]:
-    trace_id = call.params["traceId"]
+async def trace_of(call: Call, trace_id: str) -> list[dict[str, Any]]:
+    """All spans of a trace; that of somebody else is not there."""
     rows = await _store(call).trace(trace_id)
     if not _mine(call, rows):
         raise NotFound(f"Trace with ID '{trace_id}' not found")
     return rows
+
+
+async def _trace(call: Call) -> list[dict[str, Any]]:
+    return await trace_of(call, call.params["traceId"])
 
 
 async def get_trace(call: Call) -> dict[str, Any]:
@@ -141,16 +146,12 @@ def _milliseconds(row: dict[str, Any]) -> int:
 
 async def delete_traces(call: Call) -> dict[str, bool]:
     """Remove whole traces; those of others are not there."""
-    store = _store(call)
     mine = []
     for trace_id in call.body["traceIds"]:
-        try:
-            rows = await store.trace(trace_id)
-        except NotFound:
-            continue
-        if _mine(call, rows):
+        with suppress(NotFound):
+            await trace_of(call, trace_id)
             mine.append(trace_id)
-    await store.delete(mine)
+    await _store(call).delete(mine)
     return {"success": True}
 
 

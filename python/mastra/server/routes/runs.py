@@ -86,17 +86,16 @@ async def _waiting(call: Call) -> tuple[Agent, dict[str, Any]]:
     """The agent and the options to go on with; a run of somebody else is as good as none."""
     agent, body = _agent(call), call.body
     run_id = check_id(body["runId"], "run id")
-    principal = call.principal
     options: dict[str, Any] = {}
     if body.get("requestContext"):
         options["request_context"] = call.context
     if body.get("model"):
         options["model"] = chosen_model(call, body["model"])
-    if principal is not None and principal.isolated:
-        mine = await agent.list_suspended(resource=principal.resource, per_page=1_000)
+    if call.bound is not None:
+        mine = await agent.list_suspended(resource=call.bound, per_page=1_000)
         if all(run["runId"] != run_id for run in mine["runs"]):
             raise Refused(404, RUN_NOT_FOUND)
-        options["resource"] = principal.resource
+        options["resource"] = call.bound
     return agent, options
 
 

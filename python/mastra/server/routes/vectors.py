@@ -24,13 +24,8 @@ def _store(call: Call) -> VectorStore:
     return call.mastra.get_vectors(call.params["vectorName"])
 
 
-def _owner(call: Call) -> str | None:
-    principal = call.principal
-    return principal.resource if principal is not None and principal.isolated else None
-
-
 def _indexes_are_shared(call: Call) -> None:
-    if _owner(call) is not None:
+    if call.bound is not None:
         raise AccessDenied("Access denied: indexes belong to everybody; ask an administrator")
 
 
@@ -88,7 +83,7 @@ async def upsert(call: Call) -> dict[str, list[str]]:
     ]
     if issues:
         raise invalid("request body", issues)
-    owner = _owner(call)
+    owner = call.bound
     rows = [
         VectorRow(_row_id(owner, id), vector, _owned(owner, facts))
         for id, vector, facts in zip(ids, vectors, metadata, strict=True)  # noqa: A001 - the word of the protocol
@@ -105,7 +100,7 @@ async def query(call: Call) -> list[dict[str, Any]]:
     if top_k is None or top_k != int(top_k) or not 0 < top_k <= MAX_TOP_K:
         raise InvalidInput(f"topK must be a whole number from 1 to {MAX_TOP_K}.")
     include = bool(body.get("includeVector"))
-    owner, where = _owner(call), body.get("filter") or None
+    owner, where = call.bound, body.get("filter") or None
     if owner is not None:
         where = {"$and": [{OWNER: owner}, where]} if where else {OWNER: owner}
     with vector_span("query", body["indexName"], int(top_k), tracer=call.mastra.services.tracer, resource_id=owner):
