@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-
-from starlette.applications import Starlette
 
 from mastra.runtime.tracing import Entry, continued, parse_traceparent
 from mastra.server.answers import answer_open, invalid_query, speaks_queries
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_TYPE = (b"content-type", b"application/json")
 SECURITY = (
@@ -45,6 +44,16 @@ SECURITY = (
 )
 STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"connection", b"keep-alive"), (b"x-accel-buffering", b"no"))
 _NOT_FOUND = b"404 Not Found"
+
+
+def _custom(routes: Sequence[Any], otherwise: Application) -> Application:
+    """The application's own routes, and what answers where none of them does."""
+    # The framework takes an eighth of the time to start, and most applications have no routes of their own.
+    from starlette.applications import Starlette  # noqa: PLC0415
+
+    app = Starlette(routes=list(routes), lifespan=None)
+    app.router.default = otherwise
+    return app
 
 
 class Companion(Protocol):
@@ -71,9 +80,8 @@ class App:
         self.cors = self.gate.cors
         self._prefix = f"{options.prefix}/"
         self._plain = {route.path: route for route in self.state.table if route.path.startswith("//")}
-        self._rest = Starlette(routes=list(options.routes), lifespan=None)
-        self._rest.router.default = self._unknown
-        self._entry: Callable[[Scope, Receive, Send], Awaitable[None]] = self._http
+        self._rest = _custom(options.routes, self._unknown) if options.routes else self._unknown
+        self._entry: Application = self._http
         for layer in reversed(options.middleware):
             self._entry = layer.cls(self._entry, *layer.args, **layer.kwargs)
         self._owns_life = False
