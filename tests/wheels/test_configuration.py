@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,10 +28,11 @@ import sbom  # noqa: E402 - a script, not a package
 def test_identifiers_are_those_that_cibuildwheel_would_build() -> None:
     pytest.importorskip("cibuildwheel", reason="pip install cibuildwheel")
     found = []
-    for platform in ("linux", "macos", "windows", "android", "ios", "pyodide"):
+    asked = {"linux": [], "macos": [], "windows": [], "android": ["all"], "ios": ["all"], "pyodide": ["all"]}
+    for platform, archs in [*asked.items(), ("linux", ["riscv64"])]:
         command = [sys.executable, "-m", "cibuildwheel", "--config-file", str(WHEELS / "cibuildwheel.toml"),
                    "--print-build-identifiers", "--platform", platform]  # fmt: skip
-        command += ["--archs", "all"] if platform in {"android", "ios", "pyodide"} else []
+        command += ["--archs", *archs] if archs else []
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         found += done.stdout.split()
     assert found == (WHEELS / "identifiers.txt").read_text(encoding="utf-8").split()
@@ -88,6 +91,26 @@ def test_the_page_on_installing_names_every_extra() -> None:
     text = page.partition("as an extra:")[2].partition("There are")[2].partition(" for most of them")[0]
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert set(re.findall(r"`([^`]+)`", text)) == set(declared)
+
+
+@pytest.mark.parametrize("page", ["docs/guide/install.md", "CONTRIBUTING.md"])
+def test_the_pages_name_the_compilers_that_cmake_demands(page: str) -> None:
+    build = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    demanded = dict(re.findall(r"^set\(MASTRA_OLDEST_(\w+) ([\d.]+)\)$", build, re.MULTILINE))
+    assert demanded.keys() == {"GNU", "Clang", "MSVC"}
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.search(r"gcc ([\d.]+), clang ([\d.]+), MSVC ([\d.]+)[^)]* or newer\)", text.replace("\n", " "))
+    assert named is not None
+    assert list(named.groups()) == [demanded["GNU"], demanded["Clang"], demanded["MSVC"]]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not (shutil.which("g++") and shutil.which("cmake")), reason="needs g++")
+def test_an_older_compiler_is_refused_by_its_name(tmp_path: Path) -> None:
+    environment = {**os.environ, "CXX": "g++", "CXXFLAGS": "-U__GNUC__ -D__GNUC__=10"}
+    command = ["cmake", "-S", str(ROOT), "-B", str(tmp_path), "-DMASTRA_BUILD_PYTHON=OFF"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "mastra needs GNU 11 or newer, this is 10." in done.stderr
 
 
 METADATA = """Metadata-Version: 2.4

@@ -22,7 +22,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from targets import TARGETS, Target  # noqa: E402 - a script's neighbours
+from objects import build_complaints  # noqa: E402 - a script's neighbours
+from targets import TARGETS, Target  # noqa: E402 - the same
 from toolchain import (  # noqa: E402 - the same
     ROOT,
     NotHere,
@@ -32,6 +33,10 @@ from toolchain import (  # noqa: E402 - the same
     tools,
     write_toolchain,
 )
+
+# What a developer's shell may set and the build must not hear: zig keeps what it compiled by itself, and a launcher
+# would have it preprocess everything once more.
+LEFT_OUT = {"CMAKE_C_COMPILER_LAUNCHER", "CMAKE_CXX_COMPILER_LAUNCHER", "CFLAGS", "CPPFLAGS", "LDFLAGS"}
 
 
 @dataclass(slots=True)
@@ -74,11 +79,11 @@ def build(target: Target, python: Path, work: Path, out: Path) -> Path:
         if version != PYTHON_SOURCE:
             raise NotHere(f"the Windows headers come from the sources of Python {PYTHON_SOURCE}, not of {version}")
         headers = windows_headers(python_source(work), folder)
-        library = import_library(headers, tool, version, folder)
+        library = import_library(headers, tool, version, target.processor, folder)
     else:
         headers = plain_headers(python, include, folder)
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in LEFT_OUT},
         **build_environment(target, toolchain, headers, version, library),
         "PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}",
         "SOURCE_DATE_EPOCH": source_date(),
@@ -107,6 +112,10 @@ def build(target: Target, python: Path, work: Path, out: Path) -> Path:
 def check(target: Target, wheel: Path, python: Path, work: Path) -> str:
     """Stop when the wheel's tag does not tell the truth; what auditwheel calls it."""
     version, _ = interpreter_facts(python)
+    # What disassembles them here reads objects of x86-64 Linux and Windows.
+    readable = target.processor in {"x86_64", "AMD64"} and target.system != "Darwin"
+    if readable and (wrong := build_complaints(work / f"{target.name}-{version}" / "build")):
+        sys.exit("; ".join(wrong))
     # In the environment of the tools, which has what reads these files.
     command = [tools(work, python), HERE / "check.py", target.name, version, wheel.absolute()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -172,11 +181,11 @@ def main() -> int:
         for name in names:
             row = run_one(TARGETS[name], python.absolute(), options.work.absolute(), options.out, smoke=options.smoke)
             rows.append(row)
+            if options.json:
+                record([row], options.json)
             print(f"{row.target:20} cp{row.python} built {row.built:6} checked {row.checked:6} {row.audit:22} "
                   f"ran {row.ran:10} {row.kernel:12} {row.size:>9,} B {row.seconds:6.1f} s  {row.note}",
                   flush=True)  # fmt: skip
-    if options.json:
-        record(rows, options.json)
     return any("FAILED" in (row.built, row.checked, row.ran) for row in rows)
 
 

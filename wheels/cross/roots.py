@@ -18,8 +18,8 @@ from targets import TARGETS, Target
 from toolchain import ROOT, NotHere, interpreter_facts, script, tools, write_toolchain
 
 DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
-# The suite whose python3 is of that version.
-SUITES = {"311": "bookworm", "313": "trixie"}
+# The suite that has that version.
+SUITES = {"311": "bookworm", "313": "trixie", "314": "forky"}
 # The version whose sources Debian's bookworm carries: for a Python with musl, and for the headers of Windows.
 PYTHON_SOURCE = "311"
 SMOKE = ROOT / "wheels" / "smoke.py"

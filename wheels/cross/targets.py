@@ -44,6 +44,21 @@ def _linux(name: str, zig: str, machine: str, tag: str, *, glibc: tuple[int, int
     )
 
 
+def _windows(name: str, machine: str, runs: str, why_not: str = "") -> Target:
+    tag = f"win_{machine.lower()}"
+    return Target(
+        name=name,
+        zig=name,
+        system="Windows",
+        processor=machine,
+        tag=tag,
+        suffix=f".cp{{version}}-{tag}.pyd",
+        host=tag.replace("_", "-"),
+        runs=runs,  # type: ignore[arg-type]  # one of the words that a target knows
+        why_not=why_not,
+    )
+
+
 def _macos(name: str, machine: str, oldest: str) -> Target:
     return Target(
         name=name,
@@ -66,16 +81,8 @@ TARGETS = {
         _linux("x86_64-linux-musl", "x86_64-linux-musl", "x86_64", "musllinux_1_2", glibc=None, runs="native"),
         _linux("aarch64-linux-musl", "aarch64-linux-musl", "aarch64", "musllinux_1_2", glibc=None, runs="qemu"),
         _linux("riscv64-linux-gnu", "riscv64-linux-gnu.2.39", "riscv64", "manylinux_2_39", glibc=(2, 39), runs="no"),
-        Target(
-            name="x86_64-windows-gnu",
-            zig="x86_64-windows-gnu",
-            system="Windows",
-            processor="AMD64",
-            tag="win_amd64",
-            suffix=".cp{version}-win_amd64.pyd",
-            host="win-amd64",
-            runs="wine",
-        ),
+        _windows("x86_64-windows-gnu", "AMD64", "wine"),
+        _windows("aarch64-windows-gnu", "ARM64", "no", "no Windows on ARM to run it on: built and read, not run"),
         _macos("aarch64-macos", "arm64", "11.0"),
         _macos("x86_64-macos", "x86_64", "10.15"),
     )

@@ -26,15 +26,15 @@ for a do
 done
 exec {zig} {tool} -target {target} "$@"
 """
-# What CMake says and zig must not hear, by system, with what is said in its place. To learn which compiler this is,
-# CMake links a program: that alone would make zig build one more variant of its C++ library.
+# What CMake says and zig must not hear, with what is said in its place. To learn which compiler this is, CMake links a
+# program: that alone would make zig build one more variant of its C++ library, which takes minutes.
 _ONLY_COMPILED = {"*CMakeCXXCompilerId.cpp": '-c "$a"'}
 _REPLACED = {
     "Linux": {},
     # Libraries of this machine's Python, which CMake takes for a static one.
-    "Windows": {**_ONLY_COMPILED, "-ldl": "", "-lutil": ""},
+    "Windows": {"-ldl": "", "-lutil": ""},
     # zig's linker crashes over bundles; Python loads a dynamic library as well.
-    "Darwin": {**_ONLY_COMPILED, "-bundle": "-shared", "-Wl,-headerpad_max_install_names": ""},
+    "Darwin": {"-bundle": "-shared", "-Wl,-headerpad_max_install_names": ""},
 }
 
 
@@ -69,7 +69,8 @@ def write_toolchain(target: Target, python: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     zig = shlex.quote(zig_path(python))
     replaced = "".join(
-        f'    {old}) {f"""set -- "$@" {new}""" if new else ""};;\n' for old, new in _REPLACED[target.system].items()
+        f'    {old}) {f"""set -- "$@" {new}""" if new else ""};;\n'
+        for old, new in (_ONLY_COMPILED | _REPLACED[target.system]).items()
     )
     for tool in ("cc", "c++"):
         script(folder / tool, _WRAPPER.format(zig=zig, tool=tool, target=target.zig, replaced=replaced))
@@ -83,14 +84,11 @@ def write_toolchain(target: Target, python: Path, folder: Path) -> Path:
         f'set(CMAKE_AR {folder}/ar CACHE FILEPATH "")',
         f'set(CMAKE_RANLIB {folder}/ranlib CACHE FILEPATH "")',
         "set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)",
+        # CMake's trials only compile, for the same reason.
+        "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)",
+        # The linker strips; this machine's strip knows no other machine.
+        'set(CMAKE_STRIP "" CACHE FILEPATH "")',
     ]
-    if target.system != "Linux":
-        lines += [
-            # CMake's trials only compile, for the same reason.
-            "set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)",
-            # The linker strips; this machine's strip knows no other system.
-            'set(CMAKE_STRIP "" CACHE FILEPATH "")',
-        ]
     file = folder / "toolchain.cmake"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file

@@ -14,6 +14,9 @@ from toolchain import zig_path
 
 _DECLARED = re.compile(r"PyAPI_(FUNC|DATA)\((?:[^()]|\([^()]*\))*\)[\s(*]*(\w+)")
 
+# How dlltool calls the processors.
+_MACHINES = {"AMD64": "i386:x86-64", "ARM64": "arm64"}
+
 
 def windows_headers(source: Path, folder: Path) -> Path:
     """CPython's headers with the configuration of Windows among them."""
@@ -33,11 +36,11 @@ def exports(include: Path) -> str:
     return "".join(f"    {name}{kind}\n" for name, kind in sorted(names.items()))
 
 
-def import_library(include: Path, tool: Path, version: str, folder: Path) -> Path:
+def import_library(include: Path, tool: Path, version: str, machine: str, folder: Path) -> Path:
     """The library that tells the linker what python3xx.dll will have."""
     definition = folder / f"python{version}.def"
     definition.write_text(f"LIBRARY python{version}.dll\nEXPORTS\n{exports(include)}", encoding="utf-8")
     library = folder / f"libpython{version}.a"
-    command = [zig_path(tool), "dlltool", "-m", "i386:x86-64", "-d", definition, "-l", library]
+    command = [zig_path(tool), "dlltool", "-m", _MACHINES[machine], "-d", definition, "-l", library]
     subprocess.run(command, check=True)
     return library

@@ -7,6 +7,10 @@
 #include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+#include <cstddef>
 #endif
 
 namespace mastra {
@@ -79,9 +83,22 @@ CpuFeatures cpu_features() noexcept {
   return out;
 }
 #elif defined(__aarch64__) && defined(__APPLE__)
+namespace {
+
+// A system that does not know the name (macOS 11) says no.
+bool has(const char* feature) {
+  int value = 0;
+  std::size_t size = sizeof(value);
+  return sysctlbyname(feature, &value, &size, nullptr, 0) == 0 && value != 0;
+}
+
+}  // namespace
+
+// Every Mac has dot products, but not every iPhone and iPad that iOS 13 runs on.
 CpuFeatures cpu_features() noexcept {
   CpuFeatures out;
-  out.dotprod = true;  // every 64-bit Mac has it
+  out.dotprod = has("hw.optional.arm.FEAT_DotProd");
+  out.i8mm = out.dotprod && has("hw.optional.arm.FEAT_I8MM");
   return out;
 }
 #else
