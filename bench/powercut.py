@@ -1,11 +1,12 @@
 """Cuts the power under workflow runs on SQLite: writes that were not synced are lost, kept or torn, as disks do.
 
-    python bench/powercut.py --cycles 200
+    python bench/powercut.py --cycles 1000 --fork
     python bench/powercut.py --cycles 20 --durability process     # must lose: the proof that this harness can tell
 
 A file system of our own under SQLite keeps what was synced apart from what was only written. At a random moment the
 process writes down the files as a disk might have them after a power cut, and ends. What was acknowledged before that
 is told to the supervisor over a pipe; the next process opens the files, and everything acknowledged must be there.
+With `--fork` the process of a cycle is a fork of the supervisor, which has loaded the library by then.
 """
 
 # ruff: noqa: PLC0415, N802 - the supervisor must not load what it watches; the names of a file system are SQLite's
@@ -16,6 +17,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from collections import Counter
 from pathlib import Path
 
 SECTOR = 512
+BAD = ("lost_runs", "undone", "recorded_rerun", "stuck", "damaged")
 
 
 # ---------------------------------------------------------------- the disk
@@ -210,12 +213,41 @@ async def look(folder, truth, total):
         total["damaged"] += 1
 
 
+def run_apart(given, folder, left, seed):
+    """What a process of its own told until the power went, and what it complained of."""
+    if given.fork:
+        return run_forked(given, folder, left, seed)
+    arguments = ["--work", f"{folder}/runs.db", str(left), "--seed", str(seed)]
+    options = ["--seconds", str(given.seconds), "--durability", given.durability]
+    command = [sys.executable, __file__, *arguments, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return done.stdout, done.stderr
+
+
+def run_forked(given, folder, left, seed):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(theirs, 1)
+        try:
+            asyncio.run(work(f"{folder}/runs.db", given.durability, given.seconds, seed, str(left)))
+        finally:
+            os._exit(1)
+    os.close(theirs)
+    with os.fdopen(ours) as told:
+        text = told.read()
+    os.waitpid(child, 0)
+    return text, ""
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cycles", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--durability", default="full")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--fork", action="store_true", help="fork the process of a cycle instead of starting it")
+    parser.add_argument("--keep", type=Path, default=None, help="where the files of a bad cycle are kept")
     parser.add_argument("--work", nargs=2, default=None)
     given = parser.parse_args()
     if given.work:
@@ -223,34 +255,31 @@ def main():
         asyncio.run(work(path, given.durability, given.seconds, given.seed, target))
         return 0
     seed = given.seed if given.seed is not None else random.randrange(1 << 30)
-    total: Counter[str] = Counter(dict.fromkeys(("lost_runs", "undone", "recorded_rerun", "stuck", "damaged"), 0))
+    total: Counter[str] = Counter(dict.fromkeys(BAD, 0))
     for number in range(given.cycles):
         with tempfile.TemporaryDirectory() as folder:
             left = Path(folder) / "left"
             left.mkdir()
-            arguments = ["--work", f"{folder}/runs.db", str(left), "--seed", str(seed + number)]
-            options = ["--seconds", str(given.seconds), "--durability", given.durability]
-            done = subprocess.run(
-                [sys.executable, __file__, *arguments, *options],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-            if "end -" not in done.stdout:
-                print(done.stderr, file=sys.stderr)
+            told, complaint = run_apart(given, folder, left, seed + number)
+            if "end -" not in told:
+                print(complaint, file=sys.stderr)
                 return 2
             truth = {"ack": [], "done": [], "record": [], "effect": []}
             # What was told before the cut began.
-            for line in done.stdout.partition("end -")[0].splitlines():
+            for line in told.partition("end -")[0].splitlines():
                 kind, _, what = line.partition(" ")
                 truth[kind].append(what)
             total["acked"] += len(truth["ack"])
             total["records"] += len(truth["record"])
+            before = total.copy()
+            as_cut = Path(folder) / "as-cut"
+            shutil.copytree(left, as_cut)
             asyncio.run(look(left, truth, total))
+            if given.keep and any(total[name] != before[name] for name in BAD):
+                shutil.copytree(as_cut, given.keep / str(seed + number))
+                print("kept:", given.keep / str(seed + number), dict(total), file=sys.stderr)
     print(json.dumps({"seed": seed, "cuts": given.cycles, "durability": given.durability, **total}, indent=1))
-    bad = ("lost_runs", "undone", "recorded_rerun", "stuck", "damaged")
-    return 1 if any(total[name] for name in bad) else 0
+    return 1 if any(total[name] for name in BAD) else 0
 
 
 if __name__ == "__main__":

@@ -69,12 +69,18 @@ SERVICE = pytest.mark.service
 PGVECTOR = os.environ.get("MASTRA_TEST_PGVECTOR", "pgvector://postgres@127.0.0.1:55433/postgres")
 # A server that speaks MongoDB's wire protocol. `nx-27017` does, but its transactions see each other: one at a time.
 MONGODB = os.environ.get("MASTRA_TEST_MONGODB", "mongodb://127.0.0.1:57017/mastra_contract?writers=1")
+LIBSQL = os.environ.get("MASTRA_TEST_LIBSQL", "libsql://127.0.0.1:58080?tls=0")
 CHROMA = os.environ.get("MASTRA_TEST_CHROMA", "chroma://127.0.0.1:58000")
 # A Redis 8 or Valkey with the search module.
 REDISEARCH = os.environ.get("MASTRA_TEST_REDISEARCH", "redis://127.0.0.1:56381/0?prefix=contract")
 STORAGES = [
     pytest.param(storage_at("memory:"), id="memory"),
     pytest.param(storage_at("sqlite:///{path}/a.db"), id="sqlite"),
+    pytest.param(
+        storage_at(LIBSQL),
+        id="libsql",
+        marks=[SERVICE, pytest.mark.skipif(not answers(LIBSQL), reason="no server of libSQL runs here")],
+    ),
     pytest.param(storage_at("mariadb://root@127.0.0.1/test"), id="mariadb", marks=SERVICE),
     pytest.param(
         storage_at(MONGODB),

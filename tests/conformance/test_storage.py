@@ -10,7 +10,7 @@ from mastra.testing.contracts import text_search
 from mastra.testing.contracts.storage import CHECKS
 
 # Adapters that leave the search of texts out: the others must have it.
-WITHOUT_TEXT_SEARCH = {"MongoStorage", "RedisStorage"}
+WITHOUT_TEXT_SEARCH = {"LibsqlStorage", "MongoStorage", "RedisStorage"}
 
 
 @pytest.mark.parametrize("backend", STORAGES)

@@ -209,9 +209,10 @@ class MemoryStorage(Storage):
 
     async def count(self, table: Table, where: Filter | None = None) -> int:
         """How many rows match."""
+        matcher = compile_filter(where)
         if not where:
             return len(self._rows(table).texts)
-        return sum(1 for _ in self._matching(table, where, compile_filter(where), None, None))
+        return sum(1 for _ in self._matching(table, where, matcher, None, None))
 
     async def claim(
         self, table: Table, where: Filter, *, order: Order, limit: int, changes: dict[str, Any]

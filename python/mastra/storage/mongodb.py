@@ -150,9 +150,9 @@ class MongoStorage(KeysetStorage):
 
     async def ready(self, table: Table) -> None:
         """Open, and make the table's indexes on its first use."""
+        check_table(table)
         if (table.name, table.indexes) in self._declared and self._client is not None:
             return
-        check_table(table)
         await self.open()
         assert self._client is not None
         try:

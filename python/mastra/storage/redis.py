@@ -404,10 +404,10 @@ class RedisStorage(Storage):
     # ---------------------------------------------------------------- layout
 
     async def _ready(self, table: Table) -> None:
+        check_table(table)
         known = self._catalog.get(table.name)
         if known is not None and set(table.indexes) <= set(known[1]):
             return
-        check_table(table)
         await self.open()
         version, entries = await self._declaration(table.name)
         if not set(table.indexes) <= set(entries):

@@ -10,7 +10,7 @@ from typing import Any
 
 from mastra.errors import BadDefinition, InvalidId, InvalidInput
 from mastra.types.filters import check
-from mastra.types.json import MAX_DEPTH, dumps, find_unserialisable, loads
+from mastra.types.json import MAX_DEPTH, dumps, find_nul, find_unserialisable, loads
 from mastra.types.records import Delete, Expect, Operation, Order, Put, Table
 
 MAX_KEY = 512
@@ -76,8 +76,12 @@ def encode_value(table: Table, value: object) -> str:
             f"The row has {size:,} bytes; at most {MAX_VALUE_BYTES:,} can be stored.",
             hint="Store the large part elsewhere and keep a reference to it.",
         )
-    if "\\u0000" in text:
-        _refuse_nul(value, "$")
+    if "\\u0000" in text and (path := find_nul(value)):
+        # Not every backend can store it, so none takes it.
+        raise InvalidInput(
+            f"The value cannot be stored: {path} contains a NUL character.",
+            issues=[{"field": path[:200], "message": "contains a NUL character"}],
+        )
     for field in fields_of(table):
         item = value.get(field)
         if item is not None and type(item) is not str:
@@ -126,23 +130,6 @@ def _plain_enough(value: Any) -> bool:
     except (ValueError, TypeError, RecursionError):
         return False
     return True
-
-
-def _refuse_nul(value: Any, path: str) -> None:
-    """A NUL character cannot be stored by every backend, so none takes it."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise InvalidInput(
-                f"The value cannot be stored: {path} contains a NUL character.",
-                issues=[{"field": path[:200], "message": "contains a NUL character"}],
-            )
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _refuse_nul(key, f"{path}.(key)")
-            _refuse_nul(item, f"{path}.{key}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _refuse_nul(item, f"{path}[{index}]")
 
 
 def _check_indexed(field: str, item: object) -> None:
@@ -199,12 +186,18 @@ def decode_cursor(order: Order | None, cursor: str) -> tuple[str, Any]:
         parts = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         key = check_key(parts[0])
         value = parts[1] if order is not None else None
-        fits = value is None or isinstance(value, str | int | float)
-        if len(parts) != (1 if order is None else 2) or not fits:
+        if len(parts) != (1 if order is None else 2) or not _was_indexed(value):
             raise ValueError(cursor)  # noqa: TRY301 - all ways of being wrong end in the same refusal
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InvalidInput("The cursor is not one that this query gave out.", hint="Begin again without it.") from error
     return key, value
+
+
+def _was_indexed(value: Any) -> bool:
+    """Whether the indexed field of a stored row can hold it."""
+    if isinstance(value, str):
+        return "\0" not in value and len(value.encode()) <= MAX_INDEXED_BYTES
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) <= MAX_INDEXED_INT)
 
 
 def broken(operation: Expect) -> str:

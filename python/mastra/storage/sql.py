@@ -404,9 +404,9 @@ class SqlStorage(KeysetStorage):
 
     async def ready(self, table: Table) -> None:
         """Open, and make the table on its first use."""
+        check_table(table)
         if (table.name, table.indexes) in self._declared:
             return
-        check_table(table)
         await self.open()
         for attempt in range(DEADLOCK_TRIES):
             try:

@@ -17,7 +17,7 @@ import apsw
 
 from mastra.errors import BadSetting, Conflict, StorageCorrupt, StorageUnavailable
 from mastra.ports.storage import Storage
-from mastra.storage.plans import Plan, begin_scan, plan
+from mastra.storage.plans import begin_scan, plan
 from mastra.storage.rows import (
     broken,
     check_batch,
@@ -30,26 +30,24 @@ from mastra.storage.rows import (
 from mastra.storage.sqlite_file import (
     SCHEMA_VERSION,
     check_version,
-    column,
     connect,
     declare,
-    index_name,
     layout_of,
     prepare,
     sql_name,
     translate,
 )  # fmt: skip
 from mastra.storage.sqlite_search import has_index, make_index, select
+from mastra.storage.sqlite_sql import delete_sql, one_sql, scan_sql, several_sql, upsert_sql, where_sql
 from mastra.storage.sqlite_writer import Writer
 from mastra.storage.texts import check_search
-from mastra.types.filters import Condition, Matcher, compile_filter
+from mastra.types.filters import Matcher, compile_filter
 from mastra.types.json import dumps, loads
 from mastra.types.records import Expect, Filter, Layout, Operation, Order, Page, Put, Record, Table
 
 T = TypeVar("T")
 Durability = Literal["full", "process"]
 
-_SQL_OPS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 # Batches up to this size are written at once where nothing is synced; others go to the writing thread.
 INLINE_WRITES, INLINE_CHARACTERS = 16, 65_536
 # Scans of this many rows that an index serves are read at once; others wait for a thread.
@@ -184,7 +182,7 @@ class SqliteStorage(Storage):
     async def get(self, table: Table, key: str) -> dict[str, Any] | None:
         """The row, or None."""
         await self._ready(table)
-        sql, arguments = _one(table), (table.tenant, check_key(key))
+        sql, arguments = one_sql(table), (table.tenant, check_key(key))
         text = await self._read(lambda connection: connection.execute(sql, arguments).get, quick=True)
         return None if text is None else self._load(table, key, text)
 
@@ -192,7 +190,7 @@ class SqliteStorage(Storage):
         """The rows of `keys` that exist, in one read."""
         await self._ready(table)
         wanted = list(dict.fromkeys(map(check_key, keys)))
-        sql = _one(table)
+        sql = one_sql(table)
 
         def read(connection: apsw.Connection) -> list[Any]:
             return [connection.execute(sql, (table.tenant, key)).get for key in wanted]
@@ -212,7 +210,7 @@ class SqliteStorage(Storage):
         """Rows that match `where`, ordered, from the cursor on."""
         matcher, chosen, cursor = begin_scan(table, where, order, after, limit)
         await self._ready(table)
-        statements = _selects(table, chosen, order, cursor)
+        statements = scan_sql(table, chosen, order, cursor)
 
         def read(connection: apsw.Connection) -> list[Record]:
             records: list[Record] = []
@@ -249,7 +247,7 @@ class SqliteStorage(Storage):
         matcher = compile_filter(where)
         chosen = plan(table, where, None)
         await self._ready(table)
-        clause, arguments = _where(table, chosen)
+        clause, arguments = where_sql(table, chosen)
 
         def read(connection: apsw.Connection) -> int:
             if chosen.exact:
@@ -275,7 +273,7 @@ class SqliteStorage(Storage):
             if not await self._read(lambda connection: has_index(connection, search), quick=True):
                 await self._submit(lambda connection: make_index(connection, table, search))
             self._searched.add(search.slug)
-        sql, arguments = select(table, search, *_where(table, chosen))
+        sql, arguments = select(table, search, *where_sql(table, chosen))
 
         def read(connection: apsw.Connection) -> list[Record]:
             records: list[Record] = []
@@ -350,14 +348,14 @@ class SqliteStorage(Storage):
         matcher = compile_filter(where)
         chosen = plan(table, where, order)
         await self._ready(table)
-        [(sql, arguments)] = _selects(table, chosen, order, None)
+        [(sql, arguments)] = scan_sql(table, chosen, order, None)
 
         def job(connection: apsw.Connection) -> list[Record]:
             found: list[Record] = []
             self._read_matching(table, connection.execute(sql, arguments), matcher, found, limit)
             claimed = [Record(record.key, {**record.value, **changes}) for record in found]
             for record in claimed:
-                connection.execute(_upsert(table), (table.tenant, record.key, encode_value(table, record.value)))
+                connection.execute(upsert_sql(table), (table.tenant, record.key, encode_value(table, record.value)))
             return claimed
 
         result: list[Record] = await self._submit(job)
@@ -370,13 +368,13 @@ class SqliteStorage(Storage):
 
     async def _ready(self, table: Table) -> None:
         """The table exists with its indexes; made on first use, then remembered."""
+        check_table(table)
         if (table.name, table.indexes) in self._declared:
             if self._writer is None:
                 raise StorageUnavailable("The storage is not open.", hint="Call open() first.", retryable=False)
             if self._born != _forks:
                 self._check_process()
             return
-        check_table(table)
         if self._writer is None:
             await self.open()
         self._check_process()
@@ -437,49 +435,25 @@ class SqliteStorage(Storage):
             raise self._translate(error) from error
 
 
-@functools.lru_cache(maxsize=1024)
-def _upsert(table: Table) -> str:
-    return (
-        f"INSERT INTO {sql_name(table)}(tenant, key, value) VALUES(?,?,?)"
-        " ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
-    )
-
-
-@functools.lru_cache(maxsize=1024)
-def _one(table: Table) -> str:
-    return f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
-
-
-@functools.lru_cache(maxsize=1024)
-def _several(table: Table) -> str:
-    name = sql_name(table)
-    return f"SELECT key, value FROM {name} WHERE tenant=? AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 - names are checked
-
-
-@functools.lru_cache(maxsize=1024)
-def _delete(table: Table) -> str:
-    return f"DELETE FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
-
-
 def _apply(connection: apsw.Connection, checked: list[tuple[Operation, str]]) -> None:
     """One batch inside the open transaction; operations of one kind that stand in a row are one call."""
     expected = [operation for operation, _ in checked if type(operation) is Expect]
     if expected:
         _expect(connection, expected)
     pending: list[tuple[str, ...]] = []
-    make: Callable[[Table], str] = _upsert
+    make: Callable[[Table], str] = upsert_sql
     table: Table | None = None
     for operation, text in checked:
         if type(operation) is Expect:
             continue
-        wanted = _upsert if type(operation) is Put else _delete
+        wanted = upsert_sql if type(operation) is Put else delete_sql
         if operation.table is not table or wanted is not make:
             if table is not None and pending:
                 _run(connection, make(table), pending)
                 pending = []
             table, make = operation.table, wanted
         place = (operation.table.tenant, operation.key)
-        pending.append((*place, text) if wanted is _upsert else place)
+        pending.append((*place, text) if wanted is upsert_sql else place)
     if table is not None:
         _run(connection, make(table), pending)
 
@@ -503,72 +477,14 @@ def _expect(connection: apsw.Connection, expected: list[Expect]) -> None:
     found: dict[str, str] | None = None
     if len(expected) >= _MANY and all(one.table is table or one.table == table for one in expected):
         keys = dumps([one.key for one in expected])
-        found = dict(connection.execute(_several(table), (table.tenant, keys)))
+        found = dict(connection.execute(several_sql(table), (table.tenant, keys)))
     for one in expected:
         text: Any
         if found is not None:
             text = found.get(one.key)
         else:
-            text = connection.execute(_one(one.table), (one.table.tenant, one.key)).get
+            text = connection.execute(one_sql(one.table), (one.table.tenant, one.key)).get
         if (one.where is None) is not (text is None) or (
             one.where and not compile_filter(one.where)(_known(text) if len(text) < 1024 else loads(text))
         ):
             raise Conflict(broken(one), adapter="sqlite")
-
-
-def _condition(condition: Condition) -> tuple[str, list[Any]]:
-    name = column(condition.field)
-    if condition.op == "$in":
-        marks = ",".join("?" * len(condition.operand))
-        return f"{name} IN ({marks})", list(condition.operand)
-    # Texts and numbers never compare as equal in SQLite, but every text is greater than every number.
-    kind = "text" if isinstance(condition.operand, str) else "number"
-    guard = ""
-    if condition.op in {"$gt", "$gte"} and kind == "number":
-        guard = f" AND {name} < ''"
-    if condition.op in {"$lt", "$lte"} and kind == "text":
-        guard = f" AND {name} >= ''"
-    return f"{name} {_SQL_OPS[condition.op]} ?{guard}", [condition.operand]
-
-
-def _where(table: Table, chosen: Plan) -> tuple[str, list[Any]]:
-    parts, arguments = ["tenant=?"], [table.tenant]
-    for condition in chosen.conditions:
-        sql, values = _condition(condition)
-        parts.append(sql)
-        arguments += values
-    return " AND ".join(parts), arguments
-
-
-def _selects(
-    table: Table, chosen: Plan, order: Order | None, cursor: tuple[str, Any] | None
-) -> list[tuple[str, list[Any]]]:
-    """The statements whose rows, one after the other, are the scan.
-
-    Their text depends on the shape of the query only; values are bound. Rows without the ordered field are a
-    statement of their own after a cursor, so that each can begin inside the index instead of reading up to it.
-    """
-    clause, arguments = _where(table, chosen)
-    direction = "DESC" if order is not None and order.descending else "ASC"
-    ordering = "key" if order is None else f"{column(order.field)} {direction}, key {direction}"
-    hint = ""
-    if chosen.fields is not None and chosen.ordered:
-        hint = f" INDEXED BY {index_name(table, '+'.join(chosen.fields))}"
-
-    def statement(extra: str, values: list[Any]) -> tuple[str, list[Any]]:
-        sql = f"SELECT key, value FROM {sql_name(table)}{hint} WHERE {clause}{extra} ORDER BY {ordering}"  # noqa: S608 - names are checked
-        return sql, arguments + values
-
-    if cursor is None:
-        return [statement("", [])]
-    key, value = cursor
-    if order is None:
-        return [statement(" AND key > ?", [key])]
-    name = column(order.field)
-    if order.descending:
-        if value is None:
-            return [statement(f" AND {name} IS NULL AND key < ?", [key])]
-        return [statement(f" AND ({name}, key) < (?, ?)", [value, key]), statement(f" AND {name} IS NULL", [])]
-    if value is None:
-        return [statement(f" AND {name} IS NULL AND key > ?", [key]), statement(f" AND {name} IS NOT NULL", [])]
-    return [statement(f" AND ({name}, key) > (?, ?)", [value, key])]

@@ -102,34 +102,43 @@ def column(field: str) -> str:
 
 
 def declare(connection: apsw.Connection, table: Table) -> None:
-    """Make the table, its columns and indexes as far as they are missing. Runs inside a write transaction.
+    """Make the table, its columns and indexes as far as they are missing. Runs inside a write transaction."""
+    known = connection.execute("SELECT indexes FROM mastra_tables WHERE name=?", (table.name,)).get
+    columns = {row[1] for row in connection.execute(f"PRAGMA table_xinfo({sql_name(table)})")}
+    statements, entries = missing(table, known, columns)
+    for statement in statements:
+        connection.execute(statement)
+    if entries != known:
+        connection.execute(NOTE_TABLE, (table.name, entries))
+
+
+# Notes what was declared of a table: its name, its indexes as JSON.
+NOTE_TABLE = "INSERT INTO mastra_tables VALUES(?,?) ON CONFLICT(name) DO UPDATE SET indexes=excluded.indexes"
+
+
+def missing(table: Table, known: str | None, columns: set[str]) -> tuple[list[str], str]:
+    """What makes a table as it is declared where `known` indexes and `columns` are there, and its indexes then.
 
     The columns are computed from the value by SQLite itself, so a process with an older declaration cannot leave
     them out of date.
     """
     name = sql_name(table)
-    known = connection.execute("SELECT indexes FROM mastra_tables WHERE name=?", (table.name,)).get
     entries: list[str] = loads(known) if known else []
+    statements: list[str] = []
     if known is None:
-        connection.execute(
-            f"CREATE TABLE {name}(tenant TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
-            " PRIMARY KEY(tenant, key))"
-        )
-    columns = {row[1] for row in connection.execute(f"PRAGMA table_xinfo({name})")}
+        primary = "tenant TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(tenant, key)"
+        statements.append(f"CREATE TABLE {name}({primary})")
     for field in fields_of(table):
         if f"f_{field}" not in columns:
-            connection.execute(
-                f"ALTER TABLE {name} ADD COLUMN {column(field)} AS (json_extract(value, '$.\"{field}\"')) VIRTUAL"
-            )
+            made = f"{column(field)} AS (json_extract(value, '$.\"{field}\"')) VIRTUAL"
+            statements.append(f"ALTER TABLE {name} ADD COLUMN {made}")
     for entry in table.indexes:
         if entry not in entries:
             parts = ", ".join(column(field) for field in entry.split("+"))
-            connection.execute(f"CREATE INDEX IF NOT EXISTS {index_name(table, entry)} ON {name}(tenant, {parts}, key)")
+            made = f"{index_name(table, entry)} ON {name}(tenant, {parts}, key)"
+            statements.append(f"CREATE INDEX IF NOT EXISTS {made}")
             entries.append(entry)
-    connection.execute(
-        "INSERT INTO mastra_tables VALUES(?,?) ON CONFLICT(name) DO UPDATE SET indexes=excluded.indexes",
-        (table.name, dumps(entries)),
-    )
+    return statements, dumps(entries)
 
 
 def index_name(table: Table, entry: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from mastra.errors import InvalidFilter, near_miss
-from mastra.types.json import find_unserialisable
+from mastra.types.json import dumps, find_nul, find_unserialisable
 from mastra.types.patterns import compile_pattern
 
 Matcher: TypeAlias = Callable[[Any], bool]
@@ -20,6 +20,7 @@ Matcher: TypeAlias = Callable[[Any], bool]
 MAX_DEPTH = 16
 MAX_NODES = 2_000
 _NUMBER = (int, float)
+_MAX_INT = 2**53
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -66,18 +67,24 @@ def compile_filter(filter: object) -> Matcher:
         plain = type(operand) is int or (type(operand) is str and len(operand) <= 64)
         if plain and type(key) is str and key.isascii() and key.isidentifier():
             return _one_field(key, operand)
+    _check_holdable(filter)
+    return _object(filter, _Budget(), 0)
+
+
+def _check_holdable(filter: dict[str, Any]) -> None:
     found = find_unserialisable(filter)
     if found:
         raise InvalidFilter(f"The filter is not JSON: {found[1]} at {found[0]}.")
-    return _object(filter, _Budget(), 0)
+    # The text tells in one look, nearly always that there is none; where it stands is looked for then.
+    if "\\u0000" in dumps(filter) and (nul := find_nul(filter)):
+        raise InvalidFilter(f"The filter has a NUL character at {nul}, which no row can have.")
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
 def _one_field(key: str, operand: int | str) -> Matcher:
-    found = find_unserialisable(operand)
-    if found:
-        raise InvalidFilter(f"The filter is not JSON: {found[1]} at $.{key}.")
-    return _object({key: operand}, _Budget(), 0)
+    whole = {key: operand}
+    _check_holdable(whole)
+    return _object(whole, _Budget(), 0)
 
 
 class _Budget:
@@ -364,8 +371,9 @@ def _tells(name: str, argument: Any) -> bool:
     """Whether an index can answer this operator."""
     if name == "$in":
         return bool(argument) and len(argument) <= 200 and all(map(_scalar, argument))
-    return name in _RANGES or (name == "$eq" and _scalar(argument))
+    return (name in _RANGES or name == "$eq") and _scalar(argument)
 
 
 def _scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+    # Columns of numbers end somewhere; whole numbers beyond doubles are left to `matches`.
+    return isinstance(value, str | float) or (isinstance(value, int) and abs(value) <= _MAX_INT)

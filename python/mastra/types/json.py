@@ -82,6 +82,18 @@ def find_unserialisable(value: Any) -> tuple[str, str] | None:
     return None if _holds(value, 0) else _find(value, "$", 0)
 
 
+def find_nul(value: Any, path: str = "$") -> str | None:
+    """The first place in `value` where a text has a NUL character, which not every backend can store."""
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    if isinstance(value, dict):
+        places = ((f"{path}.(key)", key, f"{path}.{key}", item) for key, item in value.items())
+        return next((at for one, key, two, item in places if (at := find_nul(key, one) or find_nul(item, two))), None)
+    if isinstance(value, list | tuple):
+        return next((at for index, item in enumerate(value) if (at := find_nul(item, f"{path}[{index}]"))), None)
+    return None
+
+
 def _holds(value: Any, depth: int) -> bool:
     """Whether JSON surely holds all of it. Makes no paths: what is found in doubt is looked at again with them."""
     kind = type(value)

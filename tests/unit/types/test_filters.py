@@ -111,9 +111,11 @@ def test_conditions_leave_out_what_an_index_cannot_tell():
     assert conditions({"$and": [{"a": "x"}, {"c": 1}]}, {"a"}) == ([Condition("a", "$eq", "x")], False)
 
 
+# What no row can hold is refused by filters as it is by rows.
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
 
@@ -130,3 +132,22 @@ def test_every_value_is_the_same_as_itself_and_found_by_it(value):
 def test_a_filter_and_its_negation_divide_all_values(value, operand):
     if not (isinstance(operand, dict) and any(key.startswith("$") for key in operand)):
         assert matches({"f": operand}, {"f": value}) is not matches({"$nor": [{"f": operand}]}, {"f": value})
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+@pytest.mark.parametrize("shape", ["plain", "key", "in", "or", "nested"])
+def test_what_no_row_can_hold_is_refused(shape, text):
+    shapes = {
+        "plain": {"a": text}, "key": {text: 1}, "in": {"a": {"$in": ["b", text]}}, "or": {"$or": [{"a": text}]},
+        "nested": {"a": {"$elemMatch": {"b": {"$contains": {text: 1}}}}},
+    }  # fmt: skip
+    with pytest.raises(InvalidFilter):
+        check(shapes[shape])
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**63) - 1, 10**400])
+@pytest.mark.parametrize("operator", ["$eq", "$gt", "$lte"])
+def test_a_number_beyond_every_column_is_left_to_python(number, operator):
+    assert conditions({"a": {operator: number}}, {"a"}) == ([], False)
+    assert conditions({"a": {"$in": [1, number]}}, {"a"}) == ([], False)
+    assert matches({"a": {"$lt": number}}, {"a": 0}) is (number > 0)

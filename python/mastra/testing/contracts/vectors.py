@@ -282,7 +282,8 @@ async def what_is_wrong_is_refused_and_changes_nothing(store: VectorStore) -> No
     counts: list[Any] = [0, -1, 10_001, 1.5, "3", None, True]
     for k in counts:
         await expect_raises(InvalidInput, store.query(index, [1, 0, 0], k=k), k)
-    filters: list[Any] = [{"a": {"$near": 1}}, {"$where": "x"}, {"a": {"$in": 1}}, {"$or": []}]
+    filters: list[Any] = [{"a": {"$near": 1}}, {"$where": "x"}, {"a": {"$in": 1}}, {"$or": []}, {"a": "\0"}, {"\0": 1}]
+    filters += [{"a": "\ud800"}, {"a": {"$gt": "\0"}}, {"$or": [{"a": {"$in": ["b", "\0"]}}]}]
     for where in filters:
         await expect_raises(InvalidFilter, store.query(index, [1, 0, 0], where=where), where)
         await expect_raises(InvalidFilter, store.delete(index, where=where), where)
