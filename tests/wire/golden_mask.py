@@ -10,7 +10,7 @@ MASKED = frozenset(
     {"runId", "messageId", "startedAt", "endedAt", "suspendedAt", "timestamp", "toolCallId", "stepCallId",
      "modelId", "provider", "modelProvider", "modelVersion", "id_", "argsTextDelta",
      "model", "rawReason", "updatedAt", "clonedAt", "resumedAt", "completed_at", "created_at",
-     "sequence_number"}
+     "sequence_number", "acceptedAt"}
 )  # fmt: skip
 # Not on every server: tracing, raw provider data, bodies and headers of the provider's HTTP.
 DROPPED = frozenset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from mastra.agents.loop import run_loop
 from mastra.agents.options import DEFAULTS, Options, RunOptions, read_options
-from mastra.agents.plan import Plan, check_choice, is_dynamic, make_plan, narrow, resolve
+from mastra.agents.plan import Plan, check_choice, check_conditions, is_dynamic, make_plan, narrow, resolve
 from mastra.agents.result import RunResult
 from mastra.agents.run import Run
 from mastra.errors import BadDefinition, InvalidInput, Unsupported
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from mastra.agents.goals import Goal, Objectives
+    from mastra.agents.signals import Signals
     from mastra.agents.talk import Talk
     from mastra.types.message_input import MessageInput
     from mastra.voice.voice import Voice
@@ -122,7 +123,7 @@ class Agent:
         async def begin(emit: Emit) -> Run:
             return await self.begin(messages, {**options, "run_id": run_id}, emit=emit)
 
-        return self._open_stream(begin, run_id, detached=bool(options.get("detached")))
+        return self._open_stream(begin, run_id, detached=self._outlives(options))
 
     def network(self, messages: MessageInput, **options: Unpack[Options]) -> RunStream[Any]:
         """Let a router send the task round by round to sub-agents, workflows and tools (the older protocol)."""
@@ -136,6 +137,10 @@ class Agent:
             return await Network(self, messages, run_id, options, emit).run(context)
 
         return RunStream(start, run_id=run_id)
+
+    def _outlives(self, options: Mapping[str, Any]) -> bool:
+        """Whether a run goes on when its reader leaves."""
+        return any(options.get(name, getattr(self._defaults, name)) for name in ("detached", "durable"))
 
     def _open_stream(
         self, begin: Callable[[Emit], Awaitable[Run]], run_id: str, *, detached: bool
@@ -197,6 +202,10 @@ class Agent:
         run.plan = plan if not options else narrow(plan, read)
         if read.tool_choice != "auto":
             check_choice(read.tool_choice, run.plan)
+        if read.stop_when is not None and read.prepare_step is None:  # which may bring the tool along
+            check_conditions(read.stop_when, plan.tools, run.plan.tools)
+        if read.memory_options and plan.memory is None:
+            raise InvalidInput(f"Agent {self.id} has no memory for memory_options.", hint="Give it one: memory=...")
         if read.thread is not None or read.resource is not None or given is not None:
             _place(run, read, request_context)
         if read.context is not None:
@@ -255,6 +264,13 @@ class Agent:
 
         return Objectives(self)
 
+    @property
+    def signals(self) -> Signals:
+        """What can be said into the agent's threads while it works, and heard of them."""
+        from mastra.agents.signals import Signals  # noqa: PLC0415 - only who speaks into threads needs it
+
+        return Signals(self)
+
     def talk(self, **options: Any) -> AbstractAsyncContextManager[Talk]:
         """A live conversation with this agent's instructions, tools and memory: `async with agent.talk() as talk:`."""
         from mastra.agents.talk import open_talk  # noqa: PLC0415 - only who converses needs it
@@ -285,7 +301,24 @@ class Agent:
         async def begin(emit: Emit) -> Run:
             return await self.take_up(run_id, tool_call_id, answer, options, emit)
 
-        return self._open_stream(begin, run_id, detached=bool(options.get("detached")))
+        return self._open_stream(begin, run_id, detached=self._outlives(options))
+
+    def recover(self, run_id: str, **options: Any) -> RunStream[RunResult]:
+        """Go on with a durable run whose process has died, where it stood; what was done is not done again."""
+        check_id(run_id, "run id")
+
+        async def begin(emit: Emit) -> Run:
+            from mastra.agents.resuming import recover_run  # noqa: PLC0415 - only runs that were left need it
+
+            return await recover_run(self, run_id, options, emit)
+
+        return self._open_stream(begin, run_id, detached=True)
+
+    async def list_interrupted(self, *, resource: str | None = None) -> list[dict[str, Any]]:
+        """The durable runs of this agent whose process has died: what `recover` goes on with, the oldest first."""
+        from mastra.agents.waiting import list_interrupted  # noqa: PLC0415 - only runs that were left need it
+
+        return await list_interrupted(self, resource=resource)
 
     async def list_suspended(
         self,

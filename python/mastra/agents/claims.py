@@ -46,6 +46,16 @@ async def claim_run(services: Services, storage: Storage, row: Mapping[str, Any]
     return holder
 
 
+async def claim_new(run: Run, row: Mapping[str, Any]) -> None:
+    """Write a run down that begins here; `Conflict` when there is one of this id."""
+    storage = await storage_of(run.services)
+    holder = new_id()
+    guard = Expect(RUNS, run.run_id)
+    lease = Put(CLAIMS, run.run_id, _lease(run.services, holder))
+    await storage.write([guard, Put(RUNS, run.run_id, {**row, "version": 1}), lease])
+    run.state["suspension"] = {"version": 1, "holder": holder}
+
+
 def _lease(services: Services, holder: str) -> dict[str, Any]:
     return {"holder": holder, "until": to_wire(services.clock.now() + timedelta(seconds=LEASE_S))}
 

@@ -38,8 +38,8 @@ async def finish_run(run: Run) -> None:
     step = run.steps[-1]
     if run.push is not None:
         run.push(finish_chunk(run, step))
-    if run.resumed:
-        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
+    if run.journal is not None:
+        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only runs that are written down need it
 
         await forget_suspension(run)
 
@@ -83,9 +83,9 @@ def fail_run(run: Run, error: MastraError) -> None:
 
 
 def _forget_soon(run: Run) -> None:
-    """A resumed run that has failed waits for nobody any more."""
-    if run.resumed:
-        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only resumed runs need it
+    """A run that has failed waits for nobody any more."""
+    if run.journal is not None:
+        from mastra.agents.waiting import forget_suspension  # noqa: PLC0415 - only runs that are written down need it
 
         run.services.background.spawn(forget_suspension(run), f"forget run {run.run_id}")
 
@@ -117,8 +117,13 @@ def block_run(run: Run, wire: Tripwire) -> None:
         run.push(Chunk("tripwire", run.tripwire, run.run_id, path=run.path))
 
 
-def leave_run(run: Run) -> None:
-    """The run was cancelled: keep what is complete, and tell whoever still listens."""
+def leave_run(run: Run, *, aborted: bool) -> None:
+    """The run was cancelled: keep what is complete, and tell whoever still listens.
+
+    A durable run that somebody `aborted` is over; one that goes down with its process can be recovered.
+    """
+    if aborted and run.options.durable:
+        _forget_soon(run)
     if run.signal is not None:
         run.signal.set()
     run.finish_reason = "other"

@@ -1,4 +1,4 @@
-"""The journal of a run that goes on after an answer: each call is written down before it runs and when it is over.
+"""The journal of a durable run, or one that goes on after an answer: each call, before it runs and when it is over.
 
 When the process dies, whoever takes the run up finds what was done: finished calls never run again.
 """
@@ -8,21 +8,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from mastra.agents.claims import note, put_noted
+from mastra.agents.claims import claim_new, note, put_noted
 from mastra.agents.digests import digest
-from mastra.agents.waiting import suspension_row
+from mastra.agents.waiting import CALL, suspension_row
 from mastra.types.times import to_wire
 
 if TYPE_CHECKING:
     from mastra.agents.calls import Outcome
     from mastra.agents.run import Run, Step
 
-# What a pending entry is called that waits for no person: a call that was begun.
-CALL = "call"
+
+async def open_journal(run: Run) -> None:
+    """Before anything else happens: write a durable run down, with what it was asked."""
+    await claim_new(run, {**suspension_row(run, None, to_wire(run.services.clock.now()), {}), "status": "running"})
+    run.journal = Journal()
 
 
 class Journal:
-    """Writes the calls of one run; made when a stored run is taken up."""
+    """Writes the calls of one run; made when it begins (durable ones), or when a stored run is taken up."""
 
     __slots__ = ("_lock", "_open")
 

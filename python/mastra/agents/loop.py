@@ -62,8 +62,8 @@ async def _timed(run: Run) -> RunResult:
         fail_run(
             run, Aborted(f"The run took longer than {seconds:g} s.", run_id=run.run_id, details={"limit": "seconds"})
         )
-    except asyncio.CancelledError:
-        leave_run(run)
+    except asyncio.CancelledError as cancelled:
+        leave_run(run, aborted=bool(cancelled.args))
         raise
     finally:
         if run.background is not None:
@@ -74,10 +74,14 @@ async def _timed(run: Run) -> RunResult:
 async def _guarded(run: Run) -> None:
     """The run with every error turned into an end that the listener can read."""
     try:
-        if run.resume is None:
+        if run.options.durable and run.journal is None:
+            from mastra.agents.journal import open_journal  # noqa: PLC0415 - only durable runs need it
+
+            await open_journal(run)
+        if run.journal is None:
             await _in_turn(run)
         else:
-            from mastra.agents.claims import held  # noqa: PLC0415 - only resumed runs need it
+            from mastra.agents.claims import held  # noqa: PLC0415 - only runs that are written down need it
 
             async with held(run):
                 await _in_turn(run)
@@ -105,6 +109,16 @@ async def _in_turn(run: Run) -> None:
 
 
 async def _walk(run: Run) -> None:
+    if run.thread_id is None:
+        await _go(run)
+        return
+    from mastra.agents.signals import at_work  # noqa: PLC0415 - only a run with a thread can be spoken to
+
+    with at_work(run):
+        await _go(run)
+
+
+async def _go(run: Run) -> None:
     if run.resume is not None:
         if not await run.resume():
             return
@@ -116,6 +130,8 @@ async def _walk(run: Run) -> None:
         await _begin(run)
         if run.push is not None:
             run.push(start_chunk(run))
+        if run.place is not None:
+            run.place.greet(run)
     traced = run.services.tracer is not None
     while await (traced_generation(run, _rounds) if traced else _rounds(run)):
         await finish_run(run)
@@ -135,6 +151,8 @@ async def _rounds(run: Run) -> bool:
 
 async def _round(run: Run) -> bool | None:
     """Ask the model once and run its calls; None when it is to be asked again."""
+    if run.place is not None:
+        await run.place.take_in(run)
     try:
         step = await _model_step(run)
     except Tripwire as wire:
@@ -152,15 +170,17 @@ async def _round(run: Run) -> bool | None:
         return None if await _after_tools(run, step, outcomes) else True
     try:
         feedback = await _wants_more(run, step)
-        await _close_step(run, step, continued=feedback is not None)
+        spoken_to = run.place is not None and bool(run.place.arrived) and _may_go_on(run)
+        await _close_step(run, step, continued=spoken_to or feedback is not None)
     except Tripwire as wire:
         if not _may_retry(run, wire):
             raise
         return None
-    if feedback is None:
+    if feedback is None and not spoken_to:
         return True
     _go_on(run, step)
-    run.prompt.append(UserMessage((TextPart(feedback),)))
+    if feedback is not None:
+        run.prompt.append(UserMessage((TextPart(feedback),)))
     return None
 
 
@@ -383,8 +403,7 @@ def _charge(run: Run, step: Step, candidate: Candidate) -> None:
 async def _after_tools(run: Run, step: Step, outcomes: list[Outcome]) -> bool:
     """Close a step whose tools have answered; whether to ask the model again."""
     client = any(outcome.status == "client" for outcome in outcomes)
-    last = len(run.steps) + run.carried >= run.options.max_steps
-    continued = not client and not last
+    continued = not client and _may_go_on(run)
     if continued and run.options.stop_when is not None:
         continued = not await _stops(run, step)
     await _close_step(run, step, continued=continued)
@@ -470,4 +489,9 @@ async def _wants_more(run: Run, step: Step) -> str | None:
     from mastra.agents.completion import check_completion  # noqa: PLC0415 - only those who use it
 
     feedback = await check_completion(run, step)
-    return None if len(run.steps) + run.carried >= run.options.max_steps else feedback
+    return feedback if _may_go_on(run) else None
+
+
+def _may_go_on(run: Run) -> bool:
+    """Whether the model may be asked once more."""
+    return len(run.steps) + run.carried < run.options.max_steps

@@ -71,6 +71,8 @@ class RunOptions(NamedTuple):
     tracing_options: Mapping[str, Any] | None = None
     approval_ttl_s: float | None = None
     detached: bool = False
+    # Written down as it goes, so that another process can go on with it; such a run is detached, too.
+    durable: bool = False
     # Background tools: False runs them like all others; how long (True: 300 s) the run waits for their results.
     background: bool = True
     until_idle: bool | float = False
@@ -123,6 +125,7 @@ class Options(TypedDict, total=False):
     tracing_options: Mapping[str, Any] | None
     approval_ttl_s: float | None
     detached: bool
+    durable: bool
     background: bool
     until_idle: bool | float
 
@@ -186,7 +189,7 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "scorers": (Mapping | list | tuple, 'Give a list of scorers or {"name": scorer}.'),
     # A value that only looks like a yes must not switch a guard off.
     "require_tool_approval": (bool | Callable, "Give True, or a function of (arguments, context)."),
-    **dict.fromkeys(("read_only", "return_scorer_data", "detached", "background"), _SWITCH),
+    **dict.fromkeys(("read_only", "return_scorer_data", "detached", "durable", "background"), _SWITCH),
     **dict.fromkeys(("input_processors", "output_processors", "error_processors"), _LIST),
     **dict.fromkeys(
         ("prepare_step", "on_chunk", "on_step_finish", "on_finish", "on_error", "on_abort", "on_iteration_complete"),

@@ -164,6 +164,17 @@ def check_choice(choice: str, plan: Plan) -> None:
         )
 
 
+def check_conditions(conditions: Any, *known: Mapping[str, Tool]) -> None:
+    """Refuse a tool that ends the run and is not there: the run would never end by it."""
+    for name in conditions if isinstance(conditions, list | tuple) else (conditions,):
+        if isinstance(name, str) and not any(name in tools for tools in known):
+            there = [each for tools in known for each in tools]
+            raise InvalidInput(
+                f"stop_when names {name[:80]!r}, which is not among the tools of this run.",
+                hint=near_miss(name, there) or f"Known: {', '.join(dict.fromkeys(there)) or 'none'}.",
+            )
+
+
 def read_scorers(given: Any) -> Any:
     """The scorers of a definition: a list or a mapping of scorers, names of them, or {scorer, sampling}."""
     for one in given.values() if isinstance(given, Mapping) else given or ():

@@ -8,17 +8,17 @@ from mastra.agents.calls import Outcome, resume_call, settle_call
 from mastra.agents.claims import claim_run, note
 from mastra.agents.digests import digest
 from mastra.agents.endings import suspend_run
-from mastra.agents.journal import CALL, Journal
+from mastra.agents.journal import Journal
 from mastra.agents.loop import build_prompt
 from mastra.agents.payloads import remember_wire
 from mastra.agents.recording import record
 from mastra.agents.run import Run, Step
 from mastra.agents.traced import memory_span
-from mastra.agents.waiting import CHILD, RUNS, WORKFLOW, is_held, storage_of
+from mastra.agents.waiting import CALL, CHILD, RUNS, WORKFLOW, is_held, is_recoverable, storage_of
 from mastra.errors import ApprovalInvalid, InvalidInput, ToolFailed, near_miss
 from mastra.runtime.request_context import RequestContext
 from mastra.types.ids import new_id
-from mastra.types.message_prompt import assistant_prompt
+from mastra.types.message_prompt import assistant_prompt, to_prompt
 from mastra.types.messages import Message
 from mastra.types.model import ResponseStart, ToolCall
 from mastra.types.schema import to_json
@@ -26,9 +26,10 @@ from mastra.types.times import from_wire
 from mastra.types.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from mastra.agents.agent import Agent
+    from mastra.ports.storage import Storage
     from mastra.runtime.stream import Emit
 
 NOT_APPROVED = "Tool call was not approved by the user"
@@ -44,6 +45,36 @@ async def load_run(
 ) -> Run:
     """Take the run that waits, as the only one; `ApprovalInvalid` when there is nothing (more) to answer."""
     storage = await storage_of(agent.services)
+    row = await _stored(agent, storage, run_id, options)
+    call_id = _which(row, tool_call_id, answer)
+    if tool_call_id is not None and tool_call_id != call_id:
+        answer = {**answer, "call_id": tool_call_id}
+    entry = row["pending"][call_id]
+    _check_entry(agent, row, call_id, entry)
+    _check_data(agent, entry, answer)
+    holder = await claim_run(agent.services, storage, row)
+    run = await _restore(agent, row, holder, options, emit)
+    run.resume = lambda: _go_on(run, lambda step: _answer(run, step, call_id, answer))
+    return run
+
+
+async def recover_run(agent: Agent, run_id: str, options: Mapping[str, Any], emit: Emit | None) -> Run:
+    """Take up a durable run whose process has died; `ApprovalInvalid` when it is at work, or waits for a person."""
+    storage = await storage_of(agent.services)
+    row = await _stored(agent, storage, run_id, options)
+    if row["status"] != "running" or not is_recoverable(row):
+        raise ApprovalInvalid(
+            f"Run {run_id} waits for an answer.", run_id=run_id, hint="Approve, decline or resume it."
+        )
+    holder = await claim_run(agent.services, storage, row)
+    run = await _restore(agent, row, holder, options, emit)
+    if run.steps:
+        run.resume = lambda: _go_on(run, lambda step: _settle_left(run, step))
+    return run
+
+
+async def _stored(agent: Agent, storage: Storage, run_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a run that nobody is at work on."""
     row = await storage.get(RUNS, run_id)
     if row is None or row["agentId"] != agent.id:
         raise ApprovalInvalid(
@@ -54,20 +85,11 @@ async def load_run(
     _check_owner(row, options)
     if row["status"] == "running" and await is_held(agent.services, storage, run_id):
         raise ApprovalInvalid(
-            f"Run {run_id} was answered and is at work.",
+            f"Run {run_id} is at work.",
             run_id=run_id,
             hint="Another process may take it up when this one gives no sign of life.",
         )
-    call_id = _which(row, tool_call_id, answer)
-    if tool_call_id is not None and tool_call_id != call_id:
-        answer = {**answer, "call_id": tool_call_id}
-    entry = row["pending"][call_id]
-    _check_entry(agent, row, call_id, entry)
-    _check_data(agent, entry, answer)
-    holder = await claim_run(agent.services, storage, row)
-    run = await _restore(agent, row, row["version"] + 1, call_id, answer, options, emit)
-    run.state["suspension"]["holder"] = holder
-    return run
+    return row
 
 
 def _check_owner(row: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -140,9 +162,7 @@ def _check_data(agent: Agent, entry: Mapping[str, Any], answer: Mapping[str, Any
 async def _restore(
     agent: Agent,
     row: Mapping[str, Any],
-    version: int,
-    call_id: str,
-    answer: Mapping[str, Any],
+    holder: str,
     options: Mapping[str, Any],
     emit: Emit | None,
 ) -> Run:
@@ -154,7 +174,11 @@ async def _restore(
         given["request_context"] = RequestContext({**row["requestContext"], **(context or {})})
     messages = [Message.from_wire(message) for message in row["input"]]
     run = await agent.begin(messages, given, emit=emit)
+    run.state["suspension"] = {"version": row["version"] + 1, "holder": holder}
+    run.journal = Journal()
     run.context = [Message.from_wire(message) for message in row["context"]]
+    if row["step"] is None:  # nothing was done yet
+        return run
     run.responses = [Message.from_wire(message) for message in row["answers"]]
     run.usage = Usage(*row["usage"])
     run.cost = row["cost"]
@@ -164,19 +188,17 @@ async def _restore(
         key: value for key, value in row["metadata"].items() if key not in ("pendingToolApprovals", "suspendedTools")
     }
     run.pending = {key: dict(value) for key, value in row["pending"].items()}
-    run.state["suspension"] = {"version": version}
     run.message_id = new_id()
     run.resumed = True
     step = _restore_step(run, row)
     run.steps = [step]
     run.carried = row["step"]["number"]
-    run.journal = Journal()
-    run.resume = lambda: _go_on(run, step, call_id, answer)
     return run
 
 
-async def _go_on(run: Run, step: Step, call_id: str, answer: Mapping[str, Any]) -> bool:
-    """Remember what the model was told, then give the answer to the call."""
+async def _go_on(run: Run, answer: Callable[[Step], Awaitable[bool]]) -> bool:
+    """Remember what the model was told, then answer the calls of the step that was left."""
+    step = run.steps[0]
     memory = run.plan.memory
     if memory is not None and run.thread_id is not None:
         with memory_span("recall"):
@@ -186,11 +208,10 @@ async def _go_on(run: Run, step: Step, call_id: str, answer: Mapping[str, Any]) 
         run.remembered_system = tuple(recall.system)
         run.keep_pinned(recall)
     run.prompt = build_prompt(run)
-    for message in run.responses[:-1]:
-        run.prompt.extend(assistant_prompt(message.parts))
+    run.prompt.extend(to_prompt(run.responses[:-1]))
     earlier = run.responses[-1].parts[: len(run.responses[-1].parts) - len(step.parts)]
     run.prompt.extend(assistant_prompt(earlier))
-    return await _answer(run, step, call_id, answer)
+    return await answer(step)
 
 
 def _restore_step(run: Run, row: Mapping[str, Any]) -> Step:

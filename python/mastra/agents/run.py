@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mastra.types.ids import new_id
 from mastra.types.message_input import settle
 from mastra.types.messages import Message, Part
 from mastra.types.usage import Usage
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mastra.agents.journal import Journal
     from mastra.agents.options import RunOptions
     from mastra.agents.plan import Plan
+    from mastra.agents.signals import Place
     from mastra.agents.structured import Structured
     from mastra.agents.tasks import Box
     from mastra.errors import MastraError
@@ -84,7 +86,7 @@ class Run:
 
     __slots__ = ("agent", "background", "budget", "carried", "context", "cost", "created_ms", "emit", "error",
                  "finish_reason", "input", "journal", "message_id", "metadata", "object", "object_set", "options",
-                 "parts", "path", "pending", "plan", "processor_retries", "prompt", "push", "recalled",
+                 "parts", "path", "pending", "place", "plan", "processor_retries", "prompt", "push", "recalled",
                  "remembered_system", "request_context", "resource_id", "responses", "resume", "resumed", "run_id",
                  "services", "signal", "span", "state", "steps", "structured", "thread_id", "tool_choice",
                  "trace_id", "tripwire", "turn", "usage", "used_fallback")  # fmt: skip
@@ -123,7 +125,8 @@ class Run:
         self.remembered_system: tuple[str, ...] = ()
         # The right to speak on the thread, where the memory has a policy for two requests at once.
         self.turn: Turn | None = None
-        # Finished assistant messages of this run (before a resume), then the parts of the one that grows.
+        # Finished messages of this run (before a resume, or before something was said into it), then the parts of the
+        # one that grows.
         self.responses: list[Message] = []
         self.parts: list[Part] = []
         self.metadata: dict[str, Any] = {}
@@ -155,8 +158,10 @@ class Run:
         self.resume: Callable[[], Awaitable[bool]] | None = None
         # Its background tasks; None until there is one.
         self.background: Box | None = None
-        # Writes its calls down; only a run that went on after an answer has one.
+        # Writes its calls down; only a durable run and one that went on after an answer have one.
         self.journal: Journal | None = None
+        # Where it hears what is said while it works; only a run with a thread has one.
+        self.place: Place | None = None
 
     def response(self) -> Message:
         """The assistant's message as far as it has grown."""
@@ -178,6 +183,17 @@ class Run:
             resource_id=self.resource_id,
             extra=extra,
         )
+
+    def close_answer(self) -> None:
+        """End the message that grows: what comes is said behind what somebody says now."""
+        if self.parts and self.parts[-1]["type"] == "step-start":
+            self.parts.pop()
+        if not self.parts:
+            return
+        self.responses.append(self.response())
+        self.parts, self.metadata = [], dict(self.metadata)
+        self.message_id = new_id()
+        self.created_ms = int(time.time() * 1000)
 
     def keep_data(self, type: str, payload: dict[str, Any]) -> None:
         """Keep a data chunk that a tool wrote as a part of the answer."""
@@ -204,7 +220,7 @@ class Run:
         self.input = kept
 
     def answers(self) -> list[Message]:
-        """The assistant's messages of this run."""
+        """The assistant's messages of this run, and what was said into it between them."""
         return [*self.responses, self.response()] if self.parts else list(self.responses)
 
     def messages(self) -> list[Message]:

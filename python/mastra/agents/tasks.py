@@ -178,10 +178,11 @@ class Tasks:
             if box is None:  # its run was another process's
                 await put_in_thread(run, call.call_id, changes)
                 return
-            for part in run.parts:
-                invocation = part.get("toolInvocation")
-                if invocation is not None and invocation["toolCallId"] == call.call_id:
-                    invocation.update(changes)
+            for message in run.answers():
+                for part in message.parts:
+                    invocation = part.get("toolInvocation")
+                    if invocation is not None and invocation["toolCallId"] == call.call_id:
+                        invocation.update(changes)
             box.done.append(row)
             await record(run, step=AFTERWARDS + len(box.done))
         except MastraError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mastra.errors import Aborted
+from mastra.agents.stopping import stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,32 +37,16 @@ async def walk_in_turn(run: Run, policy: str, walk: Callable[[Run], Awaitable[No
     if inside or (policy == "fork" and run.resume is not None):
         await walk(run)
         return
-    task = asyncio.current_task()
-    assert task is not None
-    before = task.cancelling()
-    interrupted = False
-
-    def interrupt() -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
-            task.cancel()
-
     memory = run.plan.memory
     await memory.open()
-    try:
-        # A new run takes the thread with its first write; one that goes on may do anything before that.
-        at_once = run.resume is not None
+    # A new run takes the thread with its first write; one that goes on may do anything before that.
+    at_once = run.resume is not None
+    with stoppable(run, "A newer request on the same thread interrupted this one.") as interrupt:
         async with memory.turn(thread_id, resource_id=run.resource_id, cancel=interrupt, at_once=at_once) as turn:
             if turn.forked:
                 _move(run, turn.thread_id)
             run.turn = turn
             await _walk_holding(run, turn.thread_id, walk)
-    except asyncio.CancelledError:
-        # Only this run ends, not the task of whoever asked for it; a cancellation from outside goes on.
-        if not interrupted or task.uncancel() > before:
-            raise
-        raise Aborted("A newer request on the same thread interrupted this one.", run_id=run.run_id) from None
 
 
 async def _walk_holding(run: Run, thread_id: str, walk: Callable[[Run], Awaitable[None]]) -> None:

@@ -26,13 +26,16 @@ log = logging.getLogger("mastra.agents")
 RUNS = Table("agent_runs", ("agentId", "status", "threadId", "resourceId", "suspendedAt"))
 # Who is at work on a run that was answered, and until when without a sign of life.
 CLAIMS = Table("agent_claims")
+# What a pending entry is called that waits for no person: a call that was begun.
+CALL = "call"
 # The key under which a child's suspension is kept in its parent's.
 CHILD = "subAgent"
 # The same for a workflow that an agent called.
 WORKFLOW = "subWorkflow"
 # Options that are data and hold for the rest of the run; callbacks are given again by whoever resumes.
 _KEPT_OPTIONS = ("max_steps", "tool_choice", "active_tools", "require_tool_approval", "instructions", "system",
-                 "model", "tool_call_concurrency", "read_only", "client_tools")  # fmt: skip
+                 "model", "tool_call_concurrency", "read_only", "client_tools", "durable", "stop_when", "output",
+                 "structured_output", "provider_options", "memory_options")  # fmt: skip
 
 
 async def storage_of(services: Services) -> Storage:
@@ -81,11 +84,10 @@ async def store_suspension(run: Run, step: Step, outcomes: list[Outcome]) -> Non
     run.state["suspension"] = {**run.state.get("suspension", {}), "version": version + 1}
 
 
-def suspension_row(run: Run, step: Step, now: str, pending: dict[str, Any]) -> dict[str, Any]:
+def suspension_row(run: Run, step: Step | None, now: str, pending: dict[str, Any]) -> dict[str, Any]:
     """The run as it stands in this step, for whoever goes on with it; its version is the writer's."""
     options = {name: getattr(run.options, name) for name in _KEPT_OPTIONS}
     budget = run.budget
-    response = step.response
     return {
         "runId": run.run_id,
         "agentId": run.agent.id,
@@ -98,23 +100,28 @@ def suspension_row(run: Run, step: Step, now: str, pending: dict[str, Any]) -> d
         "context": [message.to_wire() for message in run.context],
         "answers": [message.to_wire() for message in run.answers()],
         "metadata": run.metadata,
-        "step": {
-            "number": step.number + run.carried,
-            "text": step.text,
-            "reasoning": step.reasoning,
-            "calls": [call._asdict() for call in step.calls],
-            "partCount": len(step.parts),
-            "usage": _usage(step.usage),
-            "finishReason": step.finish_reason,
-            "rawReason": step.raw_reason,
-            "metadata": step.metadata,
-            "response": None if response is None else [response.id, response.model_id, response.headers],
-        },
+        "step": None if step is None else _step_row(run, step),
         "usage": _usage(run.usage),
         "cost": run.cost,
         "budget": [budget.input_tokens, budget.output_tokens, budget.cost, budget.model_calls, budget.tool_calls],
         "options": {name: value for name, value in options.items() if is_data(value)},
         "requestContext": {key: value for key, value in run.request_context.to_wire().items() if is_data(value)},
+    }
+
+
+def _step_row(run: Run, step: Step) -> dict[str, Any]:
+    response = step.response
+    return {
+        "number": step.number + run.carried,
+        "text": step.text,
+        "reasoning": step.reasoning,
+        "calls": [call._asdict() for call in step.calls],
+        "partCount": len(step.parts),
+        "usage": _usage(step.usage),
+        "finishReason": step.finish_reason,
+        "rawReason": step.raw_reason,
+        "metadata": step.metadata,
+        "response": None if response is None else [response.id, response.model_id, response.headers],
     }
 
 
@@ -180,11 +187,30 @@ async def is_held(services: Services, storage: Storage, run_id: str) -> bool:
     return claim is not None and services.clock.now() < from_wire(claim["until"])
 
 
+def is_recoverable(row: Mapping[str, Any]) -> bool:
+    """Whether a run goes on by itself, when somebody takes it up: nobody was asked anything."""
+    return bool(row["options"].get("durable")) and all(entry["type"] == CALL for entry in row["pending"].values())
+
+
+async def list_interrupted(agent: Agent, *, resource: str | None) -> list[dict[str, Any]]:
+    """The durable runs whose process gives no sign of life, the oldest first."""
+    storage = await storage_of(agent.services)
+    where = {"agentId": agent.id, "status": "running"}
+    if resource is not None:
+        where["resourceId"] = resource
+    found = await storage.scan(RUNS, where, order=Order("suspendedAt"), limit=1000)
+    return [
+        {"runId": run_id, "threadId": row["threadId"], "resourceId": row["resourceId"], "at": row["suspendedAt"]}
+        for run_id, row in found.records
+        if is_recoverable(row) and not await is_held(agent.services, storage, run_id)
+    ]
+
+
 async def _free_abandoned(agent: Agent, storage: Storage) -> None:
     """Runs whose holder died wait again, with what is known of the call that was answered."""
     found = await storage.scan(RUNS, {"agentId": agent.id, "status": "running"}, limit=1000)
     for run_id, row in found.records:
-        if await is_held(agent.services, storage, run_id):
+        if is_recoverable(row) or await is_held(agent.services, storage, run_id):
             continue
         freed = {**row, "status": "suspended", "version": row["version"] + 1}
         try:

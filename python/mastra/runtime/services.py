@@ -40,6 +40,8 @@ class Services:
     workflow_worker: Any = None
     # The background tasks of agents; made by the first one.
     tasks: Any = None
+    # The threads on which agents work now, and who listens to them; made by the first one.
+    threads: Any = None
     # The registered definitions by id; values are Agent, Workflow, Tool, Scorer, Memory.
     agents: dict[str, Any] = field(default_factory=dict)
     workflows: dict[str, Any] = field(default_factory=dict)

@@ -189,6 +189,11 @@ class RunStream(Generic[T]):
             self._task.cancel(reason)
 
     @property
+    def detached(self) -> bool:
+        """Whether the run goes on when its reader leaves."""
+        return self._detached is not None
+
+    @property
     def done(self) -> bool:
         """Whether the run has ended."""
         return self._task is not None and self._task.done()

@@ -32,15 +32,15 @@ _SAME = {
 MAX_STEPS = 100
 
 
-def run_options(call: Call) -> dict[str, Any]:
-    """The options of `generate` and `stream`."""
-    body: dict[str, Any] = call.body
+def run_options(call: Call, given: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The options of `generate` and `stream`: those of the body, or `given` in a part of it."""
+    body: dict[str, Any] = call.body if given is None else given
     options: dict[str, Any] = {}
     idle = body.get("untilIdle")
     if idle or call.route.path.endswith("-until-idle"):
         most = idle.get("maxIdleMs") if isinstance(idle, dict) else body.get("maxIdleMs")
         options["until_idle"] = True if most is None else most / 1000
-    if len(body) > 1:
+    if len(body) > 1 or given:
         for field, option in _SAME.items():
             value = body.get(field)
             if value is not None:

@@ -28,6 +28,8 @@ HEARTBEAT = b": \n\n"
 T = TypeVar("T")
 Frame: TypeAlias = Callable[[Chunk], bytes]
 # Chunks that carry the provider's request: it holds the whole prompt and stays on the server.
+# Chunks whose kind stands on the envelope of an observed run.
+_TOLD = frozenset({"step-start", "finish"})
 _WITH_REQUEST = frozenset({"step-start", "step-finish", "finish"})
 
 
@@ -124,7 +126,9 @@ async def observe_body(run_id: str, chunks: AsyncIterable[Observed]) -> AsyncIte
     """The chunks of a run, in the envelope that carries each one's index."""
     async for index, chunk in chunks:
         created = to_wire(datetime.now(UTC))
-        envelope = {"type": "chunk", "runId": run_id, "data": chunk.to_wire(), "createdAt": created, "index": index}
+        kind = chunk.type if chunk.type in _TOLD else "chunk"
+        envelope = {"type": kind, "runId": run_id, "data": chunk.to_wire(), "id": f"{run_id}-{index}"}
+        envelope.update(createdAt=created, index=index)
         yield b"data: " + dumps(envelope) + b"\n\nid: %d\n\n" % index
     yield DONE
 

@@ -24,6 +24,7 @@ Out: TypeAlias = Literal["json", "sse", "sse-flush", "records", "raw", "mcp-http
 NOUNS = (
     "agents",
     "runs",
+    "signals",
     "voice",
     "workflows",
     "tools",

@@ -288,6 +288,10 @@ async def test_a_client_tool_ends_the_run_with_its_call_and_its_result_goes_on()
         ({"model_settings": {"temprature": 1}}, "temperature"),
         ({"tool_choice": 3}, "tool choice"),
         ({"thread": "x y"}, "thread id"),
+        ({"stop_when": "ad"}, "stop_when"),
+        ({"stop_when": [len, "ad"]}, "stop_when"),
+        ({"memory_options": {"last_messages": 2}, "thread": "t"}, "no memory"),
+        ({"durable": 1}, "durable"),
     ],
 )
 async def test_a_wrong_option_is_named(options, message):

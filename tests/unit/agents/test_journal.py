@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from mastra import Agent, Processor, tool
-from mastra.agents.waiting import RUNS, storage_of
-from mastra.errors import ApprovalInvalid
+from mastra.agents.waiting import CLAIMS, RUNS, storage_of
+from mastra.errors import ApprovalInvalid, Conflict, ModelError
 from mastra.providers.scripted import Answer, Call, ScriptedModel
-from mastra.types.records import Put
+from mastra.types.records import Delete, Put
 
 
 @tool(require_approval=True)
@@ -116,3 +116,80 @@ async def test_a_run_that_never_waited_writes_nothing():
     agent = Agent("a", model=ScriptedModel([Call("look", {}), "done"]), tools=[look])
     result = await agent.generate("go", run_id="r")
     assert result.tool_results[0]["result"] == "None"
+
+
+async def test_a_durable_run_is_written_down_before_anything_happens_and_forgotten_at_its_end():
+    seen = []
+
+    async def looks(request):
+        seen.append(await row_of(agent))
+        return "done"
+
+    agent = Agent("a", model=ScriptedModel([looks, "again"]))
+    assert (await agent.generate("go", run_id="r", durable=True)).text == "done"
+    (row,) = seen
+    assert (row["status"], row["step"], row["pending"]) == ("running", None, {})
+    assert row["input"][0]["content"]["content"] == "go"
+    assert await row_of(agent) is None
+    assert (await agent.generate("go", run_id="r", durable=True)).text == "again"
+
+
+async def test_two_durable_runs_never_have_one_id():
+    async def once_more(request):
+        with pytest.raises(Conflict):
+            await agent.generate("go", run_id="r", durable=True)
+        return "done"
+
+    agent = Agent("a", model=ScriptedModel([once_more]))
+    assert (await agent.generate("go", run_id="r", durable=True)).text == "done"
+
+
+@pytest.mark.parametrize("ending", ["fails", "aborted", "process"])
+async def test_a_durable_run_that_is_over_leaves_nothing_and_one_that_was_torn_away_can_be_recovered(ending):
+    inside = asyncio.Event()
+
+    async def hangs(request):
+        inside.set()
+        if ending == "fails":
+            raise ModelError("broken")
+        await asyncio.sleep(60)
+
+    agent = Agent("a", model=ScriptedModel([hangs, "recovered"]), default_options={"durable": True})
+    async with agent.stream("go", run_id="r") as run:
+        await inside.wait()
+        if ending == "aborted":
+            run.abort()
+    if ending == "process":
+        assert await agent.services.background.drain(0.01) == 1
+    await agent.services.background.settle()
+    if ending != "process":
+        assert await row_of(agent) is None
+        return
+    await (await storage_of(agent.services)).write([Delete(CLAIMS, "r")])
+    assert [one["runId"] for one in await agent.list_interrupted()] == ["r"]
+    assert await agent.list_interrupted(resource="other") == []
+    assert (await agent.recover("r").result()).text == "recovered"
+
+
+async def test_a_durable_run_that_waits_for_a_person_is_answered_and_not_recovered():
+    agent = Agent("a", model=ScriptedModel([Call("ask_first", {"id": "1"}, "c"), "done"]), tools=[ask_first])
+    assert (await agent.generate("go", run_id="r", durable=True)).finish_reason == "suspended"
+    assert await agent.list_interrupted() == []
+    with pytest.raises(ApprovalInvalid, match="waits for an answer"):
+        await agent.recover("r").result()
+    assert (await agent.list_suspended())["total"] == 1
+    assert (await agent.approve("r").result()).text == "done"
+    with pytest.raises(ApprovalInvalid):
+        await agent.recover("r").result()
+    with pytest.raises(ApprovalInvalid):
+        await agent.recover("never").result()
+
+
+async def test_an_agent_whose_runs_are_durable_by_default_lets_no_reader_end_them():
+    agent = Agent("a", model=ScriptedModel(["one two three"]), default_options={"detached": True})
+    async with agent.stream("go", run_id="r") as run:
+        await run.take()
+    await agent.services.background.settle()
+    log = agent.services.runs.get("r")
+    assert log is not None
+    assert [one.chunk.type async for one in log.observe()][-1] == "finish"

@@ -5,7 +5,7 @@ import pytest
 
 from mastra import Agent, RequestContext, tool
 from mastra.agents.options import DEFAULTS
-from mastra.agents.plan import check_choice, make_plan, narrow, read_models, read_system, resolve
+from mastra.agents.plan import check_choice, check_conditions, make_plan, narrow, read_models, read_system, resolve
 from mastra.errors import BadDefinition, InvalidInput
 from mastra.providers.scripted import ScriptedModel
 from mastra.types.prompt import SystemMessage
@@ -115,3 +115,18 @@ async def test_what_is_no_scorer_is_refused():
         await plan_of(scorers=[3])
     with pytest.raises(BadDefinition, match="no set of tools"):
         await plan_of(toolsets=[3])
+
+
+@pytest.mark.parametrize("conditions", ["sub", ["sub", lambda steps: False], lambda steps: True, ("add", "sub")])
+async def test_conditions_name_tools_that_are_there(conditions):
+    plan = await plan_of(active_tools=["add"])
+    declared = await plan_of()
+    check_conditions(conditions, declared.tools, plan.tools)
+
+
+@pytest.mark.parametrize("conditions", ["subb", ["add", "subb"]])
+async def test_a_condition_that_names_no_tool_is_refused(conditions):
+    plan = await plan_of()
+    with pytest.raises(InvalidInput, match="stop_when") as caught:
+        check_conditions(conditions, plan.tools, plan.tools)
+    assert "sub" in caught.value.hint

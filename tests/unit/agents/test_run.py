@@ -32,6 +32,22 @@ async def test_the_conversation_is_what_was_recalled_given_and_answered():
     assert [message.text for message in run.conversation()] == ["before", "hi", "after"]
 
 
+async def test_an_answer_that_is_closed_stays_as_it_is_and_the_next_one_begins():
+    run = await fresh()
+    run.close_answer()
+    assert run.answers() == []
+    run.metadata["a"] = 1
+    run.parts = [{"type": "text", "text": "one"}, {"type": "step-start"}]
+    run.close_answer()
+    run.metadata["b"] = 2
+    run.parts = [{"type": "text", "text": "two"}]
+    first, second = run.answers()
+    assert (first.text, second.text) == ("one", "two")
+    assert first.id != second.id
+    assert len(first.parts) == 1
+    assert first.extra["metadata"] == {"a": 1}
+
+
 async def test_data_of_a_tool_becomes_a_part_of_the_step_at_work():
     run = await fresh()
     run.keep_data("data-progress", {"data": 1})

@@ -40,7 +40,7 @@ async def _run(call: Call) -> RunStream[RunResult]:
     if call.principal is not None:
         await check_thread(call, agent, options)
     run = agent.stream(call.body["messages"], **options)
-    if options.get("detached"):
+    if run.detached:
         call.state.runs.remember(run.run_id, call.owner(options.get("resource")))
     return run
 
@@ -117,6 +117,21 @@ async def _resume(call: Call) -> RunStream[RunResult]:
     return agent.resume(
         data, run_id=call.body["runId"], tool_call_id=call.body.get("toolCallId"), **{**given, **options}
     )
+
+
+async def recover(call: Call) -> Stream:
+    """Go on with a durable run whose process has died, and follow it."""
+    agent, options = _agent(call), {}
+    if call.body.get("requestContext"):
+        options["request_context"] = call.context
+    resource = call.owner(None)
+    if resource is not None:
+        left = await agent.list_interrupted(resource=resource)
+        if all(run["runId"] != call.body["runId"] for run in left):
+            raise Refused(404, RUN_NOT_FOUND)
+    run = agent.recover(call.body["runId"], **options)
+    call.state.runs.remember(run.run_id, resource)
+    return Stream(agent_body(run, resumable=True))
 
 
 async def approve(call: Call) -> Stream:
@@ -196,6 +211,7 @@ ROUTES = {
     f"POST {_ONE}/stream/ui": stream_ui,
     f"POST {_ONE}/stream/vnext/ui": stream_ui,
     f"POST {_ONE}/observe": observe,
+    f"POST {_ONE}/recover": recover,
     f"POST {_ONE}/approve-tool-call": approve,
     f"POST {_ONE}/decline-tool-call": decline,
     f"POST {_ONE}/resume-stream": resume,
