@@ -111,3 +111,8 @@ def body_of(shape: Any, ids: Mapping[str, str], shapes: Shapes) -> Any:
         if value is not None or not key.endswith("?"):
             out[name] = value
     return out
+
+
+def is_endless(route: Route) -> bool:
+    """Whether its answer goes on until somebody leaves."""
+    return route.out == "sse-flush" or (route.method == "GET" and route.out == "sse")

@@ -7,7 +7,7 @@ import json
 
 import httpx
 import pytest
-from tests.wire.examples import body_of, path_of, query_of
+from tests.wire.examples import body_of, is_endless, path_of, query_of
 from tests.wire.wire_application import make
 
 from mastra.providers.scripted import Answer, Call, ScriptedModel
@@ -28,8 +28,6 @@ KEYS = {
     "owner": {"id": "boss", "tenant": "acme", "roles": ["owner"]},
 }
 FOREIGN = ("bob", "eve", "viewer")
-# Endless by nature: answered, then left.
-ENDLESS = {"sse", "sse-flush"}
 
 
 def headers(name):
@@ -122,10 +120,6 @@ def told(answer):
     """What an answer says went wrong, in the protocol's shape or in OpenAI's."""
     error = answer.json()["error"]
     return error["message"] if isinstance(error, dict) else error
-
-
-def is_endless(route):
-    return route.method == "GET" and route.out in ENDLESS
 
 
 def routes(house):
