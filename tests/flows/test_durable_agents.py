@@ -1,3 +1,5 @@
+# Parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 """The process of a durable run is killed anywhere: another one goes on with it, and what was done stays done."""
 
 import signal

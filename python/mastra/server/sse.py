@@ -127,7 +127,7 @@ async def observe_body(run_id: str, chunks: AsyncIterable[Observed]) -> AsyncIte
     async for index, chunk in chunks:
         created = to_wire(datetime.now(UTC))
         kind = chunk.type if chunk.type in _TOLD else "chunk"
-        envelope = {"type": kind, "runId": run_id, "data": chunk.to_wire(), "id": f"{run_id}-{index}"}
+        envelope: dict[str, Any] = {"type": kind, "runId": run_id, "data": chunk.to_wire(), "id": f"{run_id}-{index}"}
         envelope.update(createdAt=created, index=index)
         yield b"data: " + dumps(envelope) + b"\n\nid: %d\n\n" % index
     yield DONE

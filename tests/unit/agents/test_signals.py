@@ -1,3 +1,5 @@
+# Parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 """What is said into a thread reaches the run at work, the one behind it, or begins one; who listens hears them all."""
 
 from __future__ import annotations

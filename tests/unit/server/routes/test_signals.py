@@ -1,3 +1,5 @@
+# Parts are read as what they must be.
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 """Signals over HTTP: what is said reaches the run at work or begins one, and followers of the thread see it."""
 
 from __future__ import annotations
