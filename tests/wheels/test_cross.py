@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "wheels" / "cross"), str(ROOT / "wheels")]
 
 import build as cross  # noqa: E402 - a script, not a package
+from roots import kernel_of  # noqa: E402 - the same
 from targets import TARGETS  # noqa: E402 - the same
 from toolchain import build_environment, plain_headers  # noqa: E402 - the same
 from windows import exports, windows_headers  # noqa: E402 - the same
@@ -80,3 +81,8 @@ def test_every_target_has_the_musl_or_the_glibc_that_its_tag_says() -> None:
 
 def test_a_target_that_is_not_run_says_why() -> None:
     assert [target.name for target in TARGETS.values() if (target.runs == "no") != bool(target.why_not)] == []
+
+
+def test_a_proof_that_does_not_end_is_a_failure_of_its_row_and_not_of_the_command() -> None:
+    with pytest.raises(SystemExit, match=r"smoke.py did not end within 0.5 s"):
+        kernel_of([sys.executable, "-c", "import time; time.sleep(60)"], {}, 0.5)

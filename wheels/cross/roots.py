@@ -58,12 +58,14 @@ def _in_venv(wheel: Path, python: Path, work: Path) -> str:
     return kernel_of([str(venv / "bin/python"), "-P", str(SMOKE)], {})
 
 
-def kernel_of(command: list[str | Path], environment: dict[str, str], seconds: int = 600) -> str:
+def kernel_of(command: list[str | Path], environment: dict[str, str], seconds: float = 1800) -> str:
     """Run the proof; the kernel that it says it used."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MASTRA_"))}
-    done = subprocess.run(
-        command, env={**inherited, **environment}, capture_output=True, text=True, check=False, timeout=seconds, cwd="/"
-    )
+    try:
+        done = subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, check=False,
+                              timeout=seconds, cwd="/")  # fmt: skip
+    except subprocess.TimeoutExpired:
+        sys.exit(f"smoke.py did not end within {seconds} s")
     print(done.stdout, done.stderr, sep="", flush=True)
     if done.returncode:
         sys.exit(f"smoke.py failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")

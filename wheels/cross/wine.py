@@ -58,7 +58,7 @@ def run_smoke_in_wine(wheel: Path, python: Path, version: str, work: Path) -> st
         "WINEDEBUG": "-all",
         "DISPLAY": "",
     }
-    return kernel_of(command, environment, 1800)
+    return kernel_of(command, environment)
 
 
 def wine_root(work: Path) -> Path:
