@@ -2,7 +2,7 @@
 
 Run: python bench/bench_agents.py
  or: pytest bench/bench_agents.py -o python_files='bench_*.py' --benchmark-only --benchmark-group-by=group
-Peers that are not installed are left out: agno, pydantic-ai-slim, openai-agents, langgraph.
+Peers that are not installed are left out: agno, agent-framework-core, pydantic-ai-slim, openai-agents, langgraph.
 """
 
 # ruff: noqa: PLC0415 - each peer is loaded only when it is measured
@@ -59,7 +59,7 @@ def best(run: Run, count: int) -> float:
 
 
 @cache
-def mastra() -> dict[str, Run]:
+def mastra() -> dict[str, Any]:
     from mastra import Agent, tool
     from mastra.ports.model import ChatModel
     from mastra.types.model import Finish, ResponseStart, TextDelta, TextEnd, TextStart, ToolCall
@@ -104,17 +104,16 @@ def mastra() -> dict[str, Run]:
         "3 tools in sequence": lambda: seq.generate("Hi", max_steps=10),
         "3 tools side by side": lambda: side.generate("Hi"),
         "stream of 1,000 deltas": lambda: read(long),
+        "declare a tool": tool,
     }
 
 
-def declared() -> float:
+def declared(declare: Callable[[Any], Any], count: int = 1000) -> float:
     """Microseconds of the declaration of a tool with three parameters."""
-    from mastra import tool
-
     start = time.perf_counter()
-    for _ in range(1000):
-        tool(add_three)
-    return (time.perf_counter() - start) * 1000
+    for _ in range(count):
+        declare(add_three)
+    return (time.perf_counter() - start) / count * 1e6
 
 
 def calls(run: Run) -> int:
@@ -137,8 +136,8 @@ def calls(run: Run) -> int:
 
 
 @cache
-def pydantic_ai() -> dict[str, Run]:
-    from pydantic_ai import Agent
+def pydantic_ai() -> dict[str, Any]:
+    from pydantic_ai import Agent, Tool
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
     from pydantic_ai.models.function import FunctionModel
     from pydantic_ai.models.test import TestModel
@@ -156,11 +155,15 @@ def pydantic_ai() -> dict[str, Run]:
     async def add(a: int, b: int, c: int) -> int:
         return a + b + c
 
-    return {"text run": lambda: text.run("Hi"), "3 tools in sequence": lambda: seq.run("Hi")}
+    return {
+        "text run": lambda: text.run("Hi"),
+        "3 tools in sequence": lambda: seq.run("Hi"),
+        "declare a tool": Tool,
+    }
 
 
 @cache
-def openai_agents() -> dict[str, Run]:
+def openai_agents() -> dict[str, Any]:
     from agents import Agent, ModelResponse, Runner, function_tool, set_tracing_disabled
     from agents.models.interface import Model
     from agents.usage import Usage
@@ -199,11 +202,12 @@ def openai_agents() -> dict[str, Run]:
     return {
         "text run": lambda: Runner.run(text, "Hi"),
         "3 tools in sequence": lambda: Runner.run(seq, "Hi"),
+        "declare a tool": function_tool,
     }
 
 
 @cache
-def langgraph() -> dict[str, Run]:
+def langgraph() -> dict[str, Any]:
     from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
     from langchain_core.messages import AIMessage
     from langgraph.graph import START, MessagesState, StateGraph
@@ -225,28 +229,94 @@ def langgraph() -> dict[str, Run]:
 
 
 @cache
-def agno() -> dict[str, Run]:
+def agent_framework() -> dict[str, Any]:
+    from agent_framework import (
+        Agent,
+        BaseChatClient,
+        ChatResponse,
+        ChatResponseUpdate,
+        Content,
+        FunctionInvocationLayer,
+        Message,
+        tool,
+    )
+
+    class Fake(FunctionInvocationLayer, BaseChatClient):
+        def __init__(self, rounds=0, side_by_side=1, deltas=1):
+            super().__init__()
+            self.rounds, self.side_by_side, self.deltas = rounds, side_by_side, deltas
+
+        def _inner_get_response(self, *, messages, stream, options, **kwargs):
+            return self._build_response_stream(self._told()) if stream else self._answer(messages)
+
+        async def _answer(self, messages):
+            step = sum(message.role == "assistant" for message in messages)
+            if step < self.rounds:
+                arguments = '{"a": 1, "b": 2, "c": 3}'
+                said = [
+                    Content.from_function_call(f"c{step}{n}", "add_three", arguments=arguments)
+                    for n in range(self.side_by_side)
+                ]
+            else:
+                said = ["Hello"]
+            return ChatResponse(messages=[Message("assistant", said)], response_id="r")
+
+        async def _told(self):
+            for _ in range(self.deltas):
+                yield ChatResponseUpdate(role="assistant", contents=[Content.from_text("Hello ")])
+
+    add = tool(add_three)
+    text, long = Agent(Fake(), "Be brief."), Agent(Fake(deltas=1001), "Be brief.")
+    seq, side = Agent(Fake(3), "Be brief.", tools=[add]), Agent(Fake(1, 3), "Be brief.", tools=[add])
+
+    async def read():
+        async for _ in long.run("Hi", stream=True):
+            pass
+
+    return {
+        "text run": lambda: text.run("Hi"),
+        "3 tools in sequence": lambda: seq.run("Hi"),
+        "3 tools side by side": lambda: side.run("Hi"),
+        "stream of 1,000 deltas": read,
+        "declare a tool": tool,
+    }
+
+
+@cache
+def agno() -> dict[str, Any]:
     from dataclasses import dataclass
 
     from agno.agent import Agent
     from agno.models.base import Model
     from agno.models.response import ModelResponse
+    from agno.tools.function import Function
 
     @dataclass
     class Fake(Model):
         id: str = "fake"
+        rounds: int = 0
+        side_by_side: int = 1
+        deltas: int = 1
 
         def invoke(self, *args, **kwargs):
-            return ModelResponse(role="assistant", content="Hello")
+            raise NotImplementedError
 
-        async def ainvoke(self, *args, **kwargs):
+        async def ainvoke(self, messages, *args, **kwargs):
+            step = sum(message.role == "assistant" for message in messages)
+            if step < self.rounds:
+                function = {"name": "add_three", "arguments": '{"a": 1, "b": 2, "c": 3}'}
+                calls = [
+                    {"id": f"c{step}{n}", "type": "function", "function": function} for n in range(self.side_by_side)
+                ]
+                return ModelResponse(role="assistant", tool_calls=calls)
             return ModelResponse(role="assistant", content="Hello")
 
         def invoke_stream(self, *args, **kwargs):
-            yield ModelResponse(role="assistant", content="Hello")
+            raise NotImplementedError
 
         async def ainvoke_stream(self, *args, **kwargs):
-            yield ModelResponse(role="assistant", content="Hello")
+            for _ in range(self.deltas):
+                yield ModelResponse(role="assistant", content="Hello ")
 
         def _parse_provider_response(self, response, **kwargs):
             return response
@@ -254,11 +324,26 @@ def agno() -> dict[str, Run]:
         def _parse_provider_response_delta(self, response):
             return response
 
-    text = Agent(model=Fake(), instructions="Be brief.", telemetry=False)
-    return {"text run": lambda: text.arun("Hi")}
+    def agent(model, tools=()):
+        return Agent(model=model, instructions="Be brief.", tools=list(tools), telemetry=False)
+
+    text, long = agent(Fake()), agent(Fake(deltas=1001))
+    seq, side = agent(Fake(rounds=3), [add_three]), agent(Fake(rounds=1, side_by_side=3), [add_three])
+
+    async def read():
+        async for _ in long.arun("Hi", stream=True):
+            pass
+
+    return {
+        "text run": lambda: text.arun("Hi"),
+        "3 tools in sequence": lambda: seq.arun("Hi"),
+        "3 tools side by side": lambda: side.arun("Hi"),
+        "stream of 1,000 deltas": read,
+        "declare a tool": Function.from_callable,
+    }
 
 
-LIBRARIES = (mastra, agno, pydantic_ai, openai_agents, langgraph)
+LIBRARIES = (mastra, agno, agent_framework, pydantic_ai, openai_agents, langgraph)
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
@@ -282,17 +367,21 @@ def test_run(benchmark, library, what):
 
 
 def test_declare(benchmark):
-    benchmark.group = "declare a tool, 1,000 times"
-    benchmark(declared)
+    benchmark.group = "declare a tool"
+    benchmark(lambda: mastra()["declare a tool"](add_three))
 
 
-def measured(library: Callable[[], dict[str, Run]]) -> dict[str, float]:
+def measured(library: Callable[[], dict[str, Any]]) -> dict[str, float]:
     """Microseconds of each of a library's runs."""
     mine = library is mastra
-    out = {what: best(run, TIMES[what] if mine else SLOW_TIMES) for what, run in library().items()}
-    if mine:
+    runs = dict(library())
+    declare: Any = runs.pop("declare a tool", None)
+    out = {what: best(run, TIMES[what] if mine else min(TIMES[what], SLOW_TIMES)) for what, run in runs.items()}
+    if declare is not None:
+        out["declare a tool"] = min(declared(declare, 1000 if mine else SLOW_TIMES) for _ in range(PASSES))
+    if "stream of 1,000 deltas" in out:
         out["streamed delta"] = (out.pop("stream of 1,000 deltas") - out["text run"]) / 1000
-        out["declare a tool"] = min(declared() for _ in range(PASSES))
+    if mine:
         out["Python calls (text run)"] = float(calls(library()["text run"]))
     return out
 

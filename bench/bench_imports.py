@@ -1,6 +1,7 @@
 """What importing costs: time over an empty interpreter, memory, modules. Medians of fresh processes, interleaved.
 
 python bench/bench_imports.py [rounds]
+Peers that are not installed are left out: agno, agent-framework-core, pydantic-ai-slim, openai-agents, langgraph.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import statistics
 import subprocess
 import sys
+from importlib.util import find_spec
 
 PROGRAM = """
 import json, resource, sys, time
@@ -24,6 +26,13 @@ STATEMENTS = {
     "from mastra import Agent": "from mastra import Agent",
     "from mastra import Agent, Mastra, Workflow, tool": "from mastra import Agent, Mastra, Workflow, tool",
 }
+PEERS = {
+    "agno": "from agno.agent import Agent",
+    "agent_framework": "from agent_framework import Agent",
+    "pydantic_ai": "from pydantic_ai import Agent",
+    "agents": "from agents import Agent",
+    "langgraph": "from langgraph.graph import StateGraph",
+}
 
 
 def once(statement: str) -> list[float]:
@@ -36,9 +45,11 @@ def once(statement: str) -> list[float]:
 def main() -> None:
     """The command."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    found: dict[str, list[list[float]]] = {name: [] for name in STATEMENTS}
+    there = {said: said for module, said in PEERS.items() if find_spec(module) is not None}
+    statements = {**STATEMENTS, **there}
+    found: dict[str, list[list[float]]] = {name: [] for name in statements}
     for _ in range(rounds):
-        for name, statement in STATEMENTS.items():
+        for name, statement in statements.items():
             found[name].append(once(statement))
     empty = statistics.median(row[1] for row in found["nothing"])
     print(f"{'':52} {'median ms':>9} {'best ms':>8} {'+MB':>6} {'ours':>5} {'modules':>8}")

@@ -28,6 +28,11 @@ def test_import_mastra_leaves_the_slow_standard_library_alone() -> None:
     assert not loaded & {"asyncio", "typing", "importlib.metadata", "re", "inspect", "dataclasses"}, sorted(loaded)
 
 
+def test_an_agent_loads_neither_the_core_nor_what_only_files_and_addresses_need() -> None:
+    loaded = modules_after("from mastra import Agent, tool") - modules_after("import asyncio")
+    assert not loaded & {"mastra._core", "urllib.parse", "ipaddress", "tempfile", "shutil", "hashlib"}, sorted(loaded)
+
+
 def test_no_public_name_but_the_doors_loads_anything_heavy() -> None:
     names = [name for name in mastra._EXPORTS if name != "create_app"]
     loaded = modules_after(f"from mastra import {', '.join(names)}")

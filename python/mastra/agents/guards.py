@@ -20,17 +20,19 @@ from mastra.types.prompt import SystemMessage
 if TYPE_CHECKING:
     from mastra.agents.run import Run, Step
     from mastra.types.chunks import Chunk
+    from mastra.types.messages import Message
 
 _HELD = frozenset({"text-start", "text-delta", "text-end", "reasoning-start", "reasoning-delta", "reasoning-end",
                    "tool-call", "source", "file"})  # fmt: skip
 
 
-async def process_input(run: Run) -> None:
-    """Give the caller's messages to the input processors, in their order."""
+async def process_input(run: Run, messages: list[Message]) -> list[Message]:
+    """What the input processors, in their order, make of messages of the caller."""
     for processor in run.plan.input_processors:
         if overrides(processor, "process_input"):
             with processor_span(processor, "input"):
-                run.input = list(await processor.process_input(list(run.input), ProcessorContext(run, processor)))
+                messages = list(await processor.process_input(list(messages), ProcessorContext(run, processor)))
+    return messages
 
 
 async def prepare_step(run: Run, number: int) -> None:

@@ -249,7 +249,7 @@ async def _remember(run: Run) -> None:
     if plan.input_processors:
         from mastra.agents.guards import process_input  # noqa: PLC0415 - only guarded agents need it
 
-        await process_input(run)
+        run.input = await process_input(run, run.input)
     if plan.memory is not None and run.thread_id is not None and not run.options.read_only:
         with memory_span("save"):
             await plan.memory.record(

@@ -98,11 +98,16 @@ class Place:
         if not self.arrived or run.run_id != self.newest:
             return
         arrived, self.arrived = self.arrived, []
+        messages = [one.message for one in arrived]
+        if run.plan.input_processors:
+            from mastra.agents.guards import process_input  # noqa: PLC0415 - only guarded agents need it
+
+            messages = await process_input(run, messages)
         run.close_answer()
+        here = {"thread_id": run.thread_id, "resource_id": run.resource_id}
+        run.responses.extend(replace(message, **here) for message in messages)
+        run.prompt.extend(to_prompt(messages))
         for arrival in arrived:
-            message = replace(arrival.message, thread_id=run.thread_id, resource_id=run.resource_id)
-            run.responses.append(message)
-            run.prompt.extend(to_prompt([message]))
             _show(run, arrival)
         await record(run)
 

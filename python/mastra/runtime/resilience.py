@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mastra.errors import ModelError
-from mastra.native.tokens import estimate_tokens
 from mastra.ports.model import ChatModel
 from mastra.runtime.breaker import CircuitBreaker
 from mastra.runtime.clock import SYSTEM_CLOCK, Clock
@@ -179,6 +178,8 @@ def resilient(model: ChatModel, resilience: Resilience | None = None) -> ChatMod
 
 def request_tokens(request: ModelRequest) -> int:
     """About how many tokens a request will cost: its texts, and what the answer may take."""
+    from mastra.native.tokens import estimate_tokens  # noqa: PLC0415 - only a throttled model counts
+
     total = 0
     for message in request.messages:
         if isinstance(message, SystemMessage):

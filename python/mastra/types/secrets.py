@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from typing import Any, Final, NoReturn
-from urllib.parse import quote
 
 MASK: Final = "[secret]"
 # A shorter value would blank out ordinary words all over the logs.
@@ -79,6 +78,8 @@ def remember(value: str) -> None:
     global _pattern  # noqa: PLW0603 - one pattern for the process, rebuilt when a secret is added
     if len(value) < _SHORTEST or value in _known:
         return
+    from urllib.parse import quote  # noqa: PLC0415 - only a process with secrets needs it
+
     raw = value.encode("utf-8", "surrogatepass")
     _known[value] = None
     for form in (quote(value, safe=""), raw.hex(), raw.hex().upper(), *_base64_forms(raw)):

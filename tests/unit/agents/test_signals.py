@@ -11,6 +11,7 @@ import pytest
 
 from mastra import Agent, Memory, tool
 from mastra.agents import signals
+from mastra.agents.processors.text import PIIDetector
 from mastra.errors import Aborted, AccessDenied, InvalidId, InvalidInput, StreamBroken
 from mastra.providers.scripted import Answer, Call, ScriptedModel
 from mastra.types.prompt import ToolMessage, UserMessage
@@ -276,3 +277,22 @@ async def test_what_is_said_while_a_run_waits_for_a_person_is_heard_when_it_goes
     assert (await agent.generate("go", run_id="r", **HERE)).finish_reason == "suspended"
     assert (await agent.approve("r").result()).text == "all done"
     assert said(model.requests[1]) == ["go", "by the way"]
+
+
+async def test_what_is_said_into_a_run_passes_its_guards():
+    house = House("ok", input_processors=[PIIDetector()])
+    run = await house.begun()
+    await house.agent.signals.send_message("Mail ann@example.org", **HERE)
+    house.go.set()
+    await run
+    assert said(house.model.requests[1]) == ["hello", "Mail [EMAIL]"]
+    assert ("user", "Mail [EMAIL]") in await house.thread()
+
+
+async def test_what_no_guard_lets_pass_ends_the_run():
+    house = House("never", input_processors=[PIIDetector(strategy="block")])
+    run = await house.begun()
+    await house.agent.signals.send_message("Mail ann@example.org", **HERE)
+    house.go.set()
+    assert (await run).finish_reason == "tripwire"
+    assert len(house.model.requests) == 1

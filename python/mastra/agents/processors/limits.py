@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mastra.agents.run import Run, Step
+    from mastra.runtime.limits import Budget
     from mastra.types.chunks import Chunk
     from mastra.types.model import ToolSpec
 
@@ -187,20 +188,19 @@ class CostGuard(Processor):
         self._run_cost = run_cost
         self._window_cost = window_cost
         self._window_s = window_s
-        self._spent: list[tuple[float, float]] = []
+        # When each budget was last at work, and what it had spent when it was first seen; sub-agents share one.
+        self._seen: dict[int, tuple[float, Budget, float]] = {}
 
     async def process_input_step(self, run: Run, number: int, context: ProcessorContext) -> None:
         """Look at what was spent so far."""
         del number
-        before = context.state.get("cost", 0.0)
-        now = time.monotonic()
-        if run.budget.cost > before:
-            self._spent.append((now, run.budget.cost - before))
-            context.state["cost"] = run.budget.cost
-        self._spent = [one for one in self._spent if one[0] > now - self._window_s]
+        now, budget = time.monotonic(), run.budget
+        before = self._seen[id(budget)][2] if id(budget) in self._seen else budget.cost
+        self._seen[id(budget)] = (now, budget, before)
+        self._seen = {key: one for key, one in self._seen.items() if one[0] > now - self._window_s}
         if self._run_cost is not None and run.budget.cost >= self._run_cost:
             context.abort(f"The run has cost {run.budget.cost:.4f} of {self._run_cost} dollars.")
-        total = sum(cost for _, cost in self._spent)
+        total = sum(budget.cost - before for _, budget, before in self._seen.values())
         if self._window_cost is not None and total >= self._window_cost:
             context.abort(f"{total:.4f} of {self._window_cost} dollars are spent for now.")
 
@@ -322,8 +322,10 @@ class ResponseCache(Processor):
 
     def key(self, run: Run) -> str:
         """What must be equal for an answer to be the same."""
-        asked = [run.plan.model.model_id, self._scope(run), [repr(message) for message in run.prompt]]
-        return digest([*asked, [spec.name for spec in run.plan.specs]])
+        model, options, shape = run.plan.model, run.options, run.structured
+        asked = [model.provider, model.model_id, self._scope(run), *map(repr, run.prompt), *map(repr, run.plan.specs)]
+        how = (run.tool_choice, options.model_settings, options.provider_options, shape and shape.json_schema)
+        return digest([*asked, repr(how)])
 
     async def process_input_step(self, run: Run, number: int, context: ProcessorContext) -> None:
         """Put a stand-in before the model when the answer is known."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mastra.types.messages import Message
 
 log = logging.getLogger("mastra.guards")
+# How much of a text is judged at once, and how much of that again with the next piece.
+_PIECE, _OVERLAP = 20_000, 1_000
 
 
 class Verdict(NamedTuple):
@@ -65,18 +67,22 @@ class Classifier(Processor):
         self._task = instructions or self.task
 
     async def judge(self, text: str, context: ProcessorContext | None = None) -> Verdict:
-        """Ask the model about a text."""
+        """Ask the model about a text, a long one piece by piece: the worst of them counts."""
         model = resolve_model(self._model)
         names = {name: {"type": "number", "minimum": 0, "maximum": 1} for name in self._categories}
         shape = {"type": "object", "properties": names, "required": list(names), "additionalProperties": False}
         listed = "\n".join(f"- {name}: {said}" for name, said in self._categories.items())
         system = f"{self._task}\nGive each category a score from 0 (not at all) to 1 (certainly):\n{listed}"
-        user = f"<text>\n{text[:20_000]}\n</text>"
-        answer = await ask_for(model, Schema.of(shape, lax=True), system, user, name="verdict")
-        if context is not None:
-            context.run.budget.charge(answer.usage, answer.cost)
-        scores = answer.value
-        return Verdict({name: float(scores[name]) for name in self._categories})
+        schema = Schema.of(shape, lax=True)
+        scores = dict.fromkeys(self._categories, 0.0)
+        for begin in range(0, max(1, len(text) - _OVERLAP), _PIECE - _OVERLAP):
+            # What is judged cannot end the markers by itself.
+            piece = text[begin : begin + _PIECE].replace("</text", "< /text")
+            answer = await ask_for(model, schema, system, f"<text>\n{piece}\n</text>", name="verdict")
+            if context is not None:
+                context.run.budget.charge(answer.usage, answer.cost)
+            scores = {name: max(score, float(answer.value[name])) for name, score in scores.items()}
+        return Verdict(scores)
 
     async def _check(self, text: str, context: ProcessorContext) -> None:
         if not text.strip():

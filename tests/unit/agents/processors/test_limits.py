@@ -3,6 +3,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +119,14 @@ async def test_a_run_that_costs_too_much_is_blocked():
     assert len(result.steps) == 1
 
 
+async def test_all_that_runs_cost_within_a_window_counts_their_last_calls_too():
+    model = ScriptedModel(["one two three"] * 3, profile=ModelProfile(output_price=1e6))
+    agent = Agent("a", model=model, input_processors=[CostGuard(window_cost=1.0)])
+    assert (await agent.generate("hi")).finish_reason == "stop"
+    assert (await agent.generate("hi")).finish_reason == "tripwire"
+    assert model.used == 1
+
+
 async def test_text_is_sent_in_larger_pieces():
     agent = Agent("a", model=ScriptedModel(["one two three four five six"]), output_processors=[BatchParts(10)])
     async with agent.stream("hi") as run:
@@ -131,6 +140,23 @@ async def test_the_same_question_is_answered_once_per_owner():
     agent = Agent("a", model=model, input_processors=[cache := ResponseCache()], output_processors=[cache])
     for resource in ("u1", "u1", "u2"):
         assert (await agent.generate("hi", resource=resource)).text == "hi"
+    assert model.used == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"output": {"n": int}},
+        {"model_settings": {"temperature": 1.0}},
+        {"provider_options": {"x": {"y": 1}}},
+        {"tool_choice": "none"},
+    ],
+)
+async def test_an_answer_is_none_to_what_was_asked_otherwise(other):
+    model = ScriptedModel(['{"n": 1}', '{"n": 2}'])
+    agent = Agent("a", model=model, input_processors=[cache := ResponseCache()], output_processors=[cache])
+    for options in ({}, other, {}, other):
+        await agent.generate("hi", **options)
     assert model.used == 2
 
 
