@@ -104,8 +104,7 @@ class Place:
 
             messages = await process_input(run, messages)
         run.close_answer()
-        here = {"thread_id": run.thread_id, "resource_id": run.resource_id}
-        run.responses.extend(replace(message, **here) for message in messages)
+        run.responses.extend(replace(one, thread_id=run.thread_id, resource_id=run.resource_id) for one in messages)
         run.prompt.extend(to_prompt(messages))
         for arrival in arrived:
             _show(run, arrival)
