@@ -99,16 +99,16 @@ float Columns::encode(const kernels::KernelTable& table, const Grid& grid, std::
   if (residual_kind != Residual::kNone) scale(slot) = made.scale;
   if (metric == Metric::kCosine) return made.reach;
   std::vector<float> stored(raw_width);
-  read(grid, slot, stored.data());
+  read(table, grid, slot, stored.data());
   if (metric == Metric::kL2 && residual_kind != Residual::kNone) grid.shift(stored.data(), stored.data());
   fact(slot) = table.f32.dot(stored.data(), stored.data(), raw_width);
   return made.reach;
 }
 
-void Columns::read(const Grid& grid, std::size_t slot, float* out) const {
+void Columns::read(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, float* out) const {
   const std::size_t at = slot * raw_width;
   if (residual_kind != Residual::kNone) {
-    grid.decode(codes.row(slot), residuals.row(slot), residual_kind, scale(slot), out);
+    grid.decode(table, codes.row(slot), residuals.row(slot), residual_kind, scale(slot), out);
   } else if (storage == Storage::kF16) {
     for (std::size_t j = 0; j < raw_width; ++j) out[j] = from_half(raw.as<std::uint16_t>()[at + j]);
   } else {
@@ -117,12 +117,12 @@ void Columns::read(const Grid& grid, std::size_t slot, float* out) const {
   }
 }
 
-void Columns::original(const Grid& grid, std::size_t slot, float* out) const {
+void Columns::original(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, float* out) const {
   if (storage == Storage::kF32) {
     std::copy_n(raw.as<float>() + slot * raw_width, raw_width, out);
     return;
   }
-  read(grid, slot, out);
+  read(table, grid, slot, out);
   if (metric != Metric::kCosine) return;
   for (std::size_t j = 0; j < raw_width; ++j) out[j] *= fact(slot);
 }

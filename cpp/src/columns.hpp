@@ -70,9 +70,9 @@ struct Columns {
   // The same for what a grid decides alone: code, residual and the numbers beside them. `x`: as read() gives it.
   float encode(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, const float* x) const;
   // The row as it is stored, normalised for cosine.
-  void read(const Grid& grid, std::size_t slot, float* out) const;
+  void read(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, float* out) const;
   // The row as the caller gave it, as near as it is stored.
-  void original(const Grid& grid, std::size_t slot, float* out) const;
+  void original(const kernels::KernelTable& table, const Grid& grid, std::size_t slot, float* out) const;
   void clear_links(std::size_t slot) const noexcept {
     for (std::size_t i = 0; i < kDegree; ++i) store_link(row_links(slot) + i, kNoSlot);
   }

@@ -144,7 +144,7 @@ void Graph::stand_on(std::uint32_t slot, FoldedQuery& query, std::vector<float>&
   const Columns& c = columns_;
   if (fine_) {
     plain.resize(grid_.padded());
-    c.read(grid_, slot, plain.data());
+    c.read(table_, grid_, slot, plain.data());
     grid_.fold(table_, plain.data(), query);
     query.square = c.metric == Metric::kCosine ? 1.0F : c.fact(slot);
   } else {

@@ -212,29 +212,16 @@ Grid::Encoded Grid::encode(const float* x, Residual kind, std::uint8_t* code, st
   return {reach, scale};
 }
 
-void Grid::decode(const std::uint8_t* code, const std::uint8_t* residual, Residual kind, float scale,
-                  float* x) const {
-  float c[128], r[128] = {};
-  for (std::size_t b = 0; b < blocks_; ++b) {  // plain loops over a block, so that they become vector code
-    const std::uint8_t* packed = code + b * 64;
-    for (std::size_t i = 0; i < 64; ++i) {
-      c[i] = static_cast<float>(packed[i] & 15U);
-      c[i + 64] = static_cast<float>(packed[i] >> 4U);
-    }
-    if (kind == Residual::kEight) {
-      for (std::size_t i = 0; i < 128; ++i) r[i] = static_cast<float>(residual[b * 128 + i]) - 128.0F;
-    } else if (kind == Residual::kFour) {
-      const std::uint8_t* rest = residual + b * 64;
-      for (std::size_t i = 0; i < 64; ++i) {
-        r[i] = static_cast<float>(rest[i] & 15U) - kMiddle;
-        r[i + 64] = static_cast<float>(rest[i] >> 4U) - kMiddle;
-      }
-    }
-    const std::size_t first = b * 128, n = std::min<std::size_t>(128, dim_ - first);
-    for (std::size_t i = 0; i < n; ++i) {
-      x[first + i] = centre_[first + i] + step_[first + i] * (c[i] - kMiddle + scale * r[i]);
-    }
-  }
+void Grid::decode(const kernels::KernelTable& table, const std::uint8_t* code, const std::uint8_t* residual,
+                  Residual kind, float scale, float* x) const {
+  const auto kernel = kind == Residual::kEight ? table.decode_r8 : table.decode_r4;
+  const std::size_t whole = dim_ / 128, rest = whole * 128;
+  kernel(code, residual, scale, centre_.data(), step_.data(), whole, x);
+  if (rest == dim_) return;
+  float last[128];
+  kernel(code + whole * 64, residual + whole * (kind == Residual::kEight ? 128 : 64), scale, centre_.data() + rest,
+         step_.data() + rest, 1, last);
+  std::copy_n(last, dim_ - rest, x + rest);
 }
 
 float Grid::code_norm(const std::uint8_t* code) const noexcept {

@@ -51,7 +51,9 @@ class Grid {
   };
   // x: the caller's row, normalised for cosine.
   Encoded encode(const float* x, Residual kind, std::uint8_t* code, std::uint8_t* residual) const;
-  void decode(const std::uint8_t* code, const std::uint8_t* residual, Residual kind, float scale, float* x) const;
+  // The row of a code; `kind` is not kNone.
+  void decode(const kernels::KernelTable& table, const std::uint8_t* code, const std::uint8_t* residual, Residual kind,
+              float scale, float* x) const;
   // |x'|^2 of the 4-bit code around the centre.
   [[nodiscard]] float code_norm(const std::uint8_t* code) const noexcept;
   // What l2 works on: x - centre.

@@ -103,7 +103,7 @@ std::vector<VectorIndex::State::Probe> VectorIndex::State::near_probes(Scratch& 
     const auto slot = static_cast<std::uint32_t>(random() % columns.count());
     if (columns.is_dead(slot)) continue;
     Probe probe{std::vector<float>(grid.padded()), slot, {}};
-    columns.read(grid, slot, probe.query.data());
+    columns.read(table, grid, slot, probe.query.data());
     for (std::size_t j = 0; j < options.dim; ++j) probe.query[j] += kNudge * grid.step()[j] * normal(random);
     probe.truth = truth_of(scratch, probe.query.data(), slot);
     out.push_back(std::move(probe));

@@ -168,7 +168,7 @@ SearchResult VectorIndex::State::search_decoded(const MatrixView& queries, const
   const std::size_t dim = options.dim, count = chosen.slots.size();
   std::vector<float> rows(count * dim), units;
   parallel_for(search_options.threads, count, 64, [&](std::size_t, std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) columns.read(grid, chosen.slots[i], rows.data() + i * dim);
+    for (std::size_t i = begin; i < end; ++i) columns.read(table, grid, chosen.slots[i], rows.data() + i * dim);
   });
   MatrixView asked = queries;
   if (options.metric == Metric::kCosine) {  // what was read is normalised

@@ -69,7 +69,7 @@ bool VectorIndex::State::codes_mislead() const {
   std::mt19937_64 random(options.seed);
   std::normal_distribution<float> normal;
   for (std::size_t n = 0; n < kCheckQueries; ++n) {
-    columns.read(grid, slots[random() % rows], plain.data());
+    columns.read(table, grid, slots[random() % rows], plain.data());
     for (std::size_t j = 0; j < options.dim; ++j) plain[j] += kNudge * grid.step()[j] * normal(random);
     grid.fold(table, plain.data(), query);
     scorer.coarse(query, slots.data(), rows, coarse.data());
@@ -107,7 +107,7 @@ void VectorIndex::State::refit(std::size_t threads) {
   for (std::size_t slot = 0; slot < slots; slot += stride) {
     if (columns.is_dead(slot)) continue;
     sample.resize(sample.size() + dim);
-    columns.read(grid, slot, sample.data() + sample.size() - dim);
+    columns.read(table, grid, slot, sample.data() + sample.size() - dim);
   }
   Grid fresh(dim, options.metric);
   fresh.fit(sample.data(), sample.size() / dim, dim);
@@ -119,7 +119,7 @@ void VectorIndex::State::refit(std::size_t threads) {
     parallel_for(threads, slots, 64, [&](std::size_t thread, std::size_t begin, std::size_t end) {
       std::vector<float> row(dim);
       for (std::size_t slot = begin; slot < end; ++slot) {
-        columns.read(old, slot, row.data());
+        columns.read(table, old, slot, row.data());
         errors[thread] += columns.encode(table, grid, slot, row.data());
       }
     });
@@ -178,7 +178,7 @@ void VectorIndex::State::link(const std::vector<std::uint32_t>& slots, std::size
   }
   const auto link_one = [&](std::uint32_t slot, Scratch& scratch) {
     std::vector<float> row(grid.padded());
-    columns.read(grid, slot, row.data());
+    columns.read(table, grid, slot, row.data());
     graph.link(slot, row.data(), scratch);
   };
   if (!graph_ready) {  // the first: pivots on one thread, each linked to those before

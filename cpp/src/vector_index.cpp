@@ -284,7 +284,7 @@ void VectorIndex::get(const std::uint64_t* ids, std::size_t count, float* out) c
       std::copy(s.staged(slot), s.staged(slot) + s.options.dim, to);
       continue;
     }
-    s.columns.original(s.grid, slot, to);
+    s.columns.original(s.table, s.grid, slot, to);
   }
 }
 

@@ -11,6 +11,13 @@
 
 namespace mastra::check {
 
+// Under the race detector everything takes fifteen times as long; tests of every combination take some of them.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kRaceDetector = true;
+#else
+constexpr bool kRaceDetector = false;
+#endif
+
 struct Case {
   const char* name;
   void (*run)();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -49,6 +50,77 @@ TEST(finds_what_sorting_every_distance_finds) {
         }
       }
     }
+  }
+}
+
+namespace {
+
+// The rows of least squared distance, scored as `distance` scores a pair.
+void check_l2(const std::vector<float>& base, const std::vector<float>& queries, std::size_t dim, std::size_t k) {
+  const std::size_t n = base.size() / dim, count = queries.size() / dim;
+  std::vector<std::uint64_t> ids(count * k);
+  std::vector<float> scores(count * k);
+  exact_search(Metric::kL2, {base.data(), n, dim, dim}, {queries.data(), count, dim, dim}, k, 1, ids.data(),
+               scores.data());
+  for (std::size_t q = 0; q < count; ++q) {
+    std::vector<double> all(n);
+    for (std::size_t r = 0; r < n; ++r) {
+      for (std::size_t j = 0; j < dim; ++j) {
+        const double d = static_cast<double>(queries[q * dim + j]) - base[r * dim + j];
+        all[r] += d * d;
+      }
+    }
+    std::vector<double> sorted = all;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t i = 0; i < k; ++i) {
+      const double rounding = 1e-5 * sorted[i] + 2e-45 * static_cast<double>(dim);
+      CHECK(std::fabs(all[ids[q * k + i]] - sorted[i]) <= rounding);
+      CHECK(std::fabs(scores[q * k + i] - all[ids[q * k + i]]) <= rounding);
+    }
+  }
+}
+
+}  // namespace
+
+TEST(a_batch_of_distances_is_exact_where_products_are_not) {
+  for (const std::size_t dim : {std::size_t{1}, std::size_t{3}, std::size_t{64}, std::size_t{387}}) {
+    std::vector<float> base = normal_rows(1200, dim, 3), queries = normal_rows(40, dim, 4);
+    for (const float scale : {1.0F, 1e-22F, 1e15F, 1e17F}) {
+      std::vector<float> rows = base, asked = queries;
+      for (float& x : rows) x *= scale;
+      for (float& x : asked) x *= scale;
+      check_l2(rows, asked, dim, 7);
+    }
+    for (const float away : {100.0F, 30000.0F}) {  // the norms swallow the distances
+      std::vector<float> rows = base, asked = queries;
+      for (float& x : rows) x += away;
+      for (float& x : asked) x += away;
+      check_l2(rows, asked, dim, 7);
+      rows.insert(rows.end(), base.begin(), base.end());  // and rows of both kinds
+      check_l2(rows, asked, dim, 7);
+      check_l2(rows, queries, dim, 7);
+    }
+    std::vector<float> twice = base;  // every row there twice: ties
+    twice.insert(twice.end(), base.begin(), base.end());
+    check_l2(twice, base, dim, 2);
+  }
+}
+
+TEST(a_row_that_is_no_number_hides_no_other) {
+  std::vector<float> base = normal_rows(600, 16, 5), queries = normal_rows(20, 16, 6);
+  base[7 * 16] = std::numeric_limits<float>::quiet_NaN();
+  base[9 * 16 + 3] = std::numeric_limits<float>::infinity();
+  std::vector<std::uint64_t> ids(20 * 5);
+  std::vector<float> scores(20 * 5);
+  exact_search(Metric::kL2, {base.data(), 600, 16, 16}, {queries.data(), 20, 16, 16}, 5, 1, ids.data(), scores.data());
+  for (std::size_t q = 0; q < 20; ++q) {
+    std::vector<float> all;
+    for (std::size_t r = 0; r < 600; ++r) {
+      const float d = distance(Metric::kL2, Element::kF32, queries.data() + q * 16, base.data() + r * 16, 16);
+      if (std::isfinite(d)) all.push_back(d);
+    }
+    std::sort(all.begin(), all.end());
+    for (std::size_t i = 0; i < 5; ++i) CHECK(std::fabs(scores[q * 5 + i] - all[i]) <= 1e-5F * all[i]);
   }
 }
 

@@ -389,6 +389,30 @@ TEST(queries_split_into_two_bytes_and_codes_expand) {
   }
 }
 
+TEST(codes_and_residuals_become_rows_again) {
+  std::normal_distribution<float> normal;
+  for (const KernelTable* table : mastra::kernels::all()) {
+    for (std::size_t blocks : {1, 3, 12}) {
+      const CodeCase code(blocks, 1), four(blocks, 1);
+      std::vector<std::uint8_t> eight(code.dims);
+      std::vector<float> centre(code.dims), step(code.dims), out8(code.dims), out4(code.dims);
+      for (std::size_t j = 0; j < code.dims; ++j) {
+        eight[j] = static_cast<std::uint8_t>(random_source()() % 256);
+        centre[j] = normal(random_source());
+        step[j] = std::fabs(normal(random_source()));
+      }
+      const float scale = 0.004F;
+      table->decode_r8(code.codes.data(), eight.data(), scale, centre.data(), step.data(), blocks, out8.data());
+      table->decode_r4(code.codes.data(), four.codes.data(), scale, centre.data(), step.data(), blocks, out4.data());
+      for (std::size_t j = 0; j < code.dims; ++j) {
+        const double on_grid = code.plain[j] - 7.5;
+        CHECK(close(out8[j], centre[j] + step[j] * (on_grid + scale * (eight[j] - 128.0)), 30));
+        CHECK(close(out4[j], centre[j] + step[j] * (on_grid + scale * (four.plain[j] - 7.5)), 30));
+      }
+    }
+  }
+}
+
 TEST(a_forced_kernel_is_the_active_one) {
   const char* forced = std::getenv("MASTRA_KERNEL");
   if (forced != nullptr && *forced != '\0') {

@@ -382,16 +382,21 @@ void refine_r4(const SplitQuery* query, const uint8_t* code, const uint8_t* resi
   out[1] = wide(rh, rl, 0, 0);
 }
 
+// The 128 codes of a block in natural order.
+void unpack(const uint8_t* packed, uint8_t* plain) {
+  for (size_t v = 0; v < kParts; ++v) {
+    const B c = V::load_bytes(packed + v * kBytes);
+    V::store_bytes(plain + v * kBytes, V::low(c));
+    V::store_bytes(plain + 64 + v * kBytes, V::high(c));
+  }
+}
+
 float expand_u4(const uint8_t* code, const float* base, const float* slope, const float* weight, size_t blocks,
                 int8_t* query) {
   alignas(64) uint8_t plain[128];
   F total = V::zero();
   for (size_t b = 0; b < blocks; ++b) {
-    for (size_t v = 0; v < kParts; ++v) {
-      const B c = V::load_bytes(code + b * 64 + v * kBytes);
-      V::store_bytes(plain + v * kBytes, V::low(c));
-      V::store_bytes(plain + 64 + v * kBytes, V::high(c));
-    }
+    unpack(code + b * 64, plain);
     for (size_t i = 0; i < 128; i += kLanes) {
       const F c = V::from_u8(plain + i);
       const size_t at = b * 128 + i;
@@ -400,6 +405,35 @@ float expand_u4(const uint8_t* code, const float* base, const float* slope, cons
     }
   }
   return V::sum(total);
+}
+
+void decode_block(const uint8_t* code, const uint8_t* rest, F middle, F scale, const float* centre, const float* step,
+                  float* out) {
+  alignas(64) uint8_t plain[128];
+  unpack(code, plain);
+  for (size_t i = 0; i < 128; i += kLanes) {
+    const F c = V::sub(V::from_u8(plain + i), V::set1(7.5F));
+    const F r = V::sub(V::from_u8(rest + i), middle);
+    V::store(out + i, V::fma(V::load(step + i), V::fma(scale, r, c), V::load(centre + i)));
+  }
+}
+
+void decode_r8(const uint8_t* code, const uint8_t* residual, float scale, const float* centre, const float* step,
+               size_t blocks, float* out) {
+  for (size_t b = 0; b < blocks; ++b) {
+    const size_t at = b * 128;
+    decode_block(code + b * 64, residual + at, V::set1(128.0F), V::set1(scale), centre + at, step + at, out + at);
+  }
+}
+
+void decode_r4(const uint8_t* code, const uint8_t* residual, float scale, const float* centre, const float* step,
+               size_t blocks, float* out) {
+  alignas(64) uint8_t rest[128];
+  for (size_t b = 0; b < blocks; ++b) {
+    const size_t at = b * 128;
+    unpack(residual + b * 64, rest);
+    decode_block(code + b * 64, rest, V::set1(7.5F), V::set1(scale), centre + at, step + at, out + at);
+  }
 }
 
 constexpr KernelTable table_for(const char* name) {
@@ -426,6 +460,8 @@ constexpr KernelTable table_for(const char* name) {
       refine_r8,
       refine_r4,
       expand_u4,
+      decode_r8,
+      decode_r4,
   };
 }
 

@@ -73,6 +73,12 @@ struct KernelTable {
   // query[j] = round(base[j] + slope[j] * code[j]); returns the sum of weight[j] * code[j].
   float (*expand_u4)(const std::uint8_t* code, const float* base, const float* slope, const float* weight,
                      std::size_t blocks, std::int8_t* query);
+  // The row of a code and its residual, 128 floats a block:
+  // out[j] = centre[j] + step[j] * (code[j] - 7.5 + scale * (residual[j] - 128)), or - 7.5 for 4-bit residuals.
+  void (*decode_r8)(const std::uint8_t* code, const std::uint8_t* residual, float scale, const float* centre,
+                    const float* step, std::size_t blocks, float* out);
+  void (*decode_r4)(const std::uint8_t* code, const std::uint8_t* residual, float scale, const float* centre,
+                    const float* step, std::size_t blocks, float* out);
 };
 
 extern const KernelTable scalar;
