@@ -161,7 +161,8 @@ async def query_traces(call: Call) -> Row:
     if body.get("mode") == "delta":
         return _delta(found, query, body)
     field, direction = (order["field"], order["direction"]) if order is not None else ("startedAt", "desc")
-    pages = _Pages(query, lambda one: [one.root[field], one.root["traceId"]], descending=direction == "desc")
+    # A trace that still runs has no end: it comes before all that have.
+    pages = _Pages(query, lambda one: [one.root[field] or "", one.root["traceId"]], descending=direction == "desc")
     if (asked := body.get("pagination")) is not None:
         page, per_page = asked.get("page") or 0, asked.get("perPage") or 10
         shown = pages.after(found, None)[page * per_page : (page + 1) * per_page]

@@ -6,8 +6,10 @@ import httpx
 import pytest
 from tests.wire.wire_application import make
 
+from mastra.runtime.span_store import SpanStore
 from mastra.server.auth import StaticKeys
 from mastra.server.http import create_app
+from mastra.types.spans import SpanRecord
 from mastra.types.times import to_wire
 
 TOP = "/api/observability"
@@ -89,6 +91,18 @@ async def test_pages_go_on_where_the_last_one_ended(asks):
     numbered = await asks("/traces/query", {**body, "pagination": {"page": 1, "perPage": 2}})
     assert [one["inputPreview"] for one in numbered["traces"]] == ["fail-please"]
     assert numbered["pagination"] == {"total": 3, "page": 1, "perPage": 2, "hasMore": False}
+
+
+async def test_a_trace_that_still_runs_has_its_place_in_the_order_of_ends(app, asks):
+    running = SpanRecord("f" * 32, "e" * 16, None, "slow", "agent_run", datetime.now(UTC), None, {})
+    await SpanStore(app.mastra.storage).export([running])
+    for direction, place in (("asc", 0), ("desc", -1)):
+        body = day(orderBy=[{"field": "endedAt", "direction": direction}], page={"limit": 2})
+        first = await asks("/traces/query", body)
+        second = await asks("/traces/query", {**body, "page": {"limit": 2, "after": first["page"]["next"]}})
+        found = [one["traceId"] for page in (first, second) for one in page["traces"]]
+        assert found[place] == running.trace_id
+        assert len(set(found)) == 4
 
 
 async def test_only_what_is_new_comes_after_a_delta_cursor(app, asks):
