@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias
 
 Name: TypeAlias = Literal["linux", "macos", "windows", "android", "ios", "harmonyos", "wasm", "unknown"]
@@ -17,8 +18,8 @@ class PlatformDefaults:
     """What a platform allows or prefers, as data; the settings take their defaults from it."""
 
     # Outgoing HTTP connections kept by one model client, all and idle.
-    max_connections: int = 200
-    max_idle_connections: int = 50
+    max_connections: int = 1000
+    max_idle_connections: int = 100
     # Where the server listens when nothing else is said.
     host: str = "127.0.0.1"
     port: int = 4111
@@ -68,6 +69,12 @@ class Platform:
     def defaults(self) -> PlatformDefaults:
         """What this platform allows or prefers."""
         return DEFAULTS[self.name]
+
+
+@cache
+def here() -> PlatformDefaults:
+    """What the platform that runs us allows or prefers."""
+    return DEFAULTS[_name(sys.platform, os.environ, os.path.exists)]
 
 
 def detect(

@@ -27,7 +27,7 @@ def mask(value: Any, key: str = "") -> Any:
     if key == "error" and isinstance(value, dict) and "message" in value:
         return {"message": value["message"]}  # what an exception is called differs from language to language
     if isinstance(value, dict):
-        kept = {name: mask(item, name) for name, item in value.items() if name not in DROPPED}
+        kept = {_UUID.sub("*", name): mask(item, name) for name, item in value.items() if name not in DROPPED}
         return {name: item for name, item in kept.items() if item is not None and item not in ([], {})}
     if isinstance(value, list):
         return joined([mask(item) for item in value])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from pydantic import Field
 
@@ -142,7 +142,7 @@ def workflows() -> dict[str, Workflow]:
     }
 
 
-def agents() -> list[Agent]:
+def agents(*, scorers: Any = None, tools: Any = None) -> list[Agent]:
     memory = Memory(last_messages=10)
     return [
         Agent(
@@ -150,8 +150,9 @@ def agents() -> list[Agent]:
             description="A minimal assistant",
             instructions="You are a helpful assistant.",
             model=model(),
-            tools=[get_weather],
+            tools=tools or [get_weather],
             memory=memory,
+            scorers=scorers,
         ),
         Agent(
             "guarded",

@@ -35,15 +35,24 @@ def verify(*, app: App = None, as_json: AsJson = False) -> None:
 
 
 @audit.command(name="list")
-def list_(*, app: App = None, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50) -> None:
-    """The newest rows, one JSON object a line."""
+def list_(
+    *,
+    app: App = None,
+    limit: Annotated[int, typer.Option(help="How many rows.", min=1, max=10_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The newest rows, one JSON object a line; with --json one list of them."""
     from mastra.server.audit import recent  # noqa: PLC0415 - the same
     from mastra.server.loading import load_application  # noqa: PLC0415 - the same
 
     async def work() -> None:
         mastra = load_application(app)
         async with mastra:
-            for row in await recent(mastra.storage, limit=limit):
-                emit_line(row)
+            rows = await recent(mastra.storage, limit=limit)
+        if as_json:
+            emit(rows)
+            return
+        for row in rows:
+            emit_line(row)
 
     wait(work())

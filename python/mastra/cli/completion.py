@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
-from mastra.cli.output import Exit, fail
+from mastra.cli.options import AsJson
+from mastra.cli.output import Exit, emit, fail
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
-def completion(shell: Annotated[str, typer.Argument(help="bash, zsh, fish or powershell.")]) -> None:
+def completion(
+    shell: Annotated[str, typer.Argument(help="bash, zsh, fish or powershell.")], *, as_json: AsJson = False
+) -> None:
     """Print the completion script of a shell. Such as: mastra completion bash >> ~/.bashrc."""
     if shell not in SHELLS:
         raise fail(f"There is no completion for {shell!r}.", f"Known: {', '.join(SHELLS)}.", Exit.USAGE)
@@ -20,4 +23,7 @@ def completion(shell: Annotated[str, typer.Argument(help="bash, zsh, fish or pow
     )
 
     script = get_completion_script(prog_name="mastra", complete_var="_MASTRA_COMPLETE", shell=shell)
-    typer.echo(script)
+    if as_json:
+        emit({"shell": shell, "script": script})
+    else:
+        typer.echo(script)

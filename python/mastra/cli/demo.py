@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mastra import Agent, Mastra, StepContext, Workflow, step, tool
+from mastra.cli.options import AsJson
+from mastra.cli.output import emit
 from mastra.memory.memory import Memory
 from mastra.native import build_info
 from mastra.native.distance import active_kernel
@@ -25,8 +29,15 @@ QUESTION = "How do I write an adapter of my own?"
 
 def demo(
     model: Annotated[str, typer.Option(help="A real model, like openai/gpt-5-mini or ollama/qwen3.")] = "",
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """See it work, in a few seconds, without a key or a network."""
+    if as_json:
+        with redirect_stdout(StringIO()) as told:
+            demo(model)
+        emit({"core": build_info(), "kernel": active_kernel(), "lines": told.getvalue().splitlines()})
+        return
     with tempfile.TemporaryDirectory(prefix="mastra-demo-") as folder:
         asyncio.run(_tour(model, Path(folder) / "demo.db"))
 

@@ -32,6 +32,8 @@ def new(
 @keys.command(name="hash")
 def hash_(
     pepper: Annotated[str, typer.Option(envvar="MASTRA_KEY_PEPPER", help="The server's pepper, when it has one.")] = "",
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Read a key from standard input and print its hash."""
     from mastra.server.auth import hash_key  # noqa: PLC0415 - the same
@@ -39,15 +41,23 @@ def hash_(
     token = typer.get_text_stream("stdin").readline().strip()
     if not token:
         raise fail("There is no key on standard input.", "Write: mastra keys hash < file", Exit.USAGE)
-    typer.echo(f"sha256:{hash_key(token, pepper)}")
+    hashed = f"sha256:{hash_key(token, pepper)}"
+    if as_json:
+        emit({"hash": hashed})
+    else:
+        typer.echo(hashed)
 
 
 @keys.command()
-def check() -> None:
+def check(*, as_json: AsJson = False) -> None:
     """Read a key from standard input and say whether it is well formed."""
     from mastra.server.auth import well_formed  # noqa: PLC0415 - the same
 
     token = typer.get_text_stream("stdin").readline().strip()
-    if not well_formed(token):
+    good = well_formed(token)
+    if as_json:
+        emit({"wellFormed": good})
+        raise typer.Exit(int(Exit.OK if good else Exit.FINDINGS))
+    if not good:
         raise fail("This is not a key of ours, or it is mistyped.", code=Exit.FINDINGS)
     typer.echo("well formed")

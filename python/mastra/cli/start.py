@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mastra.cli.options import Host, Port, Target
+from mastra.cli.options import Host, LogsAsJson, Port, Target
 
 
 def start(
@@ -18,8 +18,10 @@ def start(
         int | None, typer.Option(help="Processes that share the port and the storage.", min=1, max=64)
     ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    as_json: LogsAsJson = False,
 ) -> None:
     """Serve an application. Without auth it only listens on this machine. Options win over settings (mastra.toml)."""
     from mastra.server.serve import run, settings_of  # noqa: PLC0415 - only who serves loads it
 
-    run(target, settings_of(host, port, workers=workers, log_level=log_level))
+    form = "json" if as_json else None
+    run(target, settings_of(host, port, workers=workers, log_level=log_level, log_format=form))

@@ -131,7 +131,7 @@ class MessageLog:
         end: str | None = None,
         include: Sequence[Mapping[str, Any]] = (),
     ) -> MessagePage:
-        """A page, ordered by time, with the messages around the included ones of the same owner put in."""
+        """A page, ordered by time; oldest first where messages around the included ones of the owner are put in."""
         condition: Filter = {**where, **range_filter(start, end)}
         order = Order("order", direction == "DESC")
         rows, more = await read_page(self._storage, MESSAGES, condition, order, page, per_page)
@@ -139,7 +139,8 @@ class MessageLog:
         extra = await self._included(owner, include)
         if extra:
             merged = {row["id"]: row for row in [*rows, *extra]}
-            rows = sorted(merged.values(), key=lambda row: str(row["order"]), reverse=direction == "DESC")
+            # What was put in belongs to no page: all of it reads in the order in which it was said.
+            rows = sorted(merged.values(), key=lambda row: str(row["order"]))
         return MessagePage([Message.from_wire(row) for row in rows], total, page, per_page, more)
 
     async def _included(self, owner: str, include: Sequence[Mapping[str, Any]]) -> list[Row]:

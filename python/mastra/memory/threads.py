@@ -511,4 +511,6 @@ def _owned(row: Row) -> Filter:
 def check_owner(row: Row, resource_id: str | None) -> None:
     """`AccessDenied` when a resource is named and the row belongs to another."""
     if resource_id is not None and row.get("resourceId") != resource_id:
-        raise AccessDenied("The thread belongs to another resource.", details={"thread_id": row.get("id")})
+        raise AccessDenied(
+            "Access denied: thread belongs to a different resource", details={"thread_id": row.get("id")}
+        )

@@ -25,6 +25,7 @@ from mastra.errors import (
     ResponseMalformed,
     StreamBroken,
 )
+from mastra.platform import here
 
 if TYPE_CHECKING:
     from mastra.providers.http11 import Answer, PooledTransport
@@ -57,8 +58,9 @@ class HttpOptions:
     # A path of CA certificates or an ssl.SSLContext; True is the usual set, False switches the check off.
     verify: Any = True
     http2: bool = False
-    max_connections: int = 1000
-    max_idle_connections: int = 100
+    # As many as the platform allows: a telephone closes idle sockets and counts open ones.
+    max_connections: int = field(default_factory=lambda: here().max_connections)
+    max_idle_connections: int = field(default_factory=lambda: here().max_idle_connections)
     idle_connection_s: float = 30.0
     max_response_bytes: int = 512 * MEBIBYTE
     max_event_bytes: int = 64 * MEBIBYTE

@@ -37,7 +37,12 @@ MAX_FOLDER = 80
 
 
 def settings_of(
-    host: str | None = None, port: int | None = None, *, workers: int | None = None, log_level: str | None = None
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    workers: int | None = None,
+    log_level: str | None = None,
+    log_format: str | None = None,
 ) -> LiveSettings:
     """The settings of a server: what is given here, then MASTRA_HOST and PORT, then the usual sources."""
     return LiveSettings(
@@ -46,6 +51,7 @@ def settings_of(
             "server.port": port or _environment_port(),
             "server.workers": workers,
             "log.level": log_level,
+            "log.format": log_format,
         }
     )
 
@@ -149,6 +155,7 @@ def run(target: str | None, live: LiveSettings, *, reload: bool = False, page: b
         "MASTRA_HOST": settings.server.host,
         "PORT": str(settings.server.port),
         "MASTRA_LOG_LEVEL": settings.log.level,
+        "MASTRA_LOG_FORMAT": settings.log.format,
     }
     folder = _workers_folder() if several and sys.platform != "win32" else None
     try:

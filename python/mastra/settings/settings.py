@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_type_hints
 
-from mastra.platform import detect
+from mastra.platform import here
 from mastra.settings.sources import check_name, find_file, from_environment, from_file, read_dotenv, variable
 from mastra.settings.values import Given, convert
 from mastra.types.secrets import Secret
 
 _NO_SECRET = Secret("")
-_PLATFORM = detect().defaults
+_PLATFORM = here()
 
 
 def _setting(

@@ -122,3 +122,13 @@ async def test_a_header_with_a_line_break_is_refused_and_not_tried_again():
         assert not caught.value.retryable
         assert "secret" not in str(caught.value)
         await http.close()
+
+
+def test_the_platform_says_how_many_connections_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mastra.platform import DEFAULTS  # noqa: PLC0415 - only this test asks
+    from mastra.providers import transport  # noqa: PLC0415 - the same
+
+    monkeypatch.setattr(transport, "here", lambda: DEFAULTS["android"])
+    made = HttpOptions()
+    assert (made.max_connections, made.max_idle_connections) == (16, 4)
+    assert HttpOptions(max_connections=5).max_connections == 5

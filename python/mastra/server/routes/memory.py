@@ -190,11 +190,17 @@ async def delete_messages(call: Call) -> dict[str, Any]:
 async def search(call: Call) -> dict[str, Any]:
     """Messages that fit a text."""
     query, memory = call.query, await _memory(call)
-    limit = query.get("limit")
+    limit, thread_id = query.get("limit"), query.get("threadId")
+    owner, recall = call.owner(query["resourceId"]) or query["resourceId"], memory.options.semantic_recall
+    if thread_id is not None and (recall is None or recall.scope == "resource"):
+        # The scope is the memory's: the thread only has to be there.
+        if await memory.get_thread(thread_id, resource_id=owner) is None:
+            raise NotFound("Thread not found")
+        thread_id = None
     page = await memory.search(
         query["searchQuery"],
-        resource_id=call.owner(query["resourceId"]) or query["resourceId"],
-        thread_id=query.get("threadId"),
+        resource_id=owner,
+        thread_id=thread_id,
         limit=20 if limit is None else int(limit),
     )
     return page.to_wire()
