@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from mastra import Agent, Mastra, Memory, Workflow, step, tool
 from mastra.agents.processors.processor import Processor
 from mastra.evals.scorer import create_scorer
 from mastra.providers.scripted import Answer, Call, ScriptedModel
 from mastra.runtime.span_store import SpanStore
+from mastra.types.spans import SpanRecord
 from mastra.types.usage import Usage
 
 
@@ -223,3 +226,13 @@ async def test_a_model_is_asked_with_the_place_in_the_trace():
     async with Mastra(agents=[agent], storage="memory:") as untraced:
         await untraced.get_agent("caller").generate("Hi")
     assert headers[2] == {}
+
+
+async def test_no_span_is_told_before_the_one_around_it():
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    names = {"f": None, "e": "f", "a": "e", "b": "a", "c": "a"}
+    spans = [SpanRecord("t" * 32, name, above, name, "generic", when, when, {}) for name, above in names.items()]
+    async with Mastra(storage="memory:") as mastra:
+        store = SpanStore(mastra.storage)
+        await store.export(spans)
+        assert [row["spanId"] for row in await store.trace("t" * 32)] == ["f", "e", "a", "b", "c"]

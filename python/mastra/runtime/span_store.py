@@ -68,6 +68,16 @@ def light(row: Row) -> Row:
     return {key: value for key, value in row.items() if key != "root" and key not in HEAVY}
 
 
+def _depth(span_id: str, parents: dict[str, str | None]) -> int:
+    """How many spans of the trace are around one. Many begin in the millisecond in which their parent did."""
+    seen: set[str] = set()
+    above = parents.get(span_id)
+    while above is not None and above in parents and above not in seen:
+        seen.add(above)
+        above = parents[above]
+    return len(seen)
+
+
 class SpanStore(Exporter):
     """Spans over any storage."""
 
@@ -88,11 +98,12 @@ class SpanStore(Exporter):
             log.warning("the span %s of trace %s cannot be stored: %s", spans[0].name, spans[0].trace_id, error)
 
     async def trace(self, trace_id: str) -> list[Row]:
-        """All spans of a trace, in the order they began; `NotFound` for an unknown one."""
+        """All spans of a trace, in the order they began, parents first; `NotFound` for an unknown one."""
         rows = await self._all({"traceId": trace_id})
         if not rows:
             raise NotFound(f"Trace with ID '{trace_id}' not found")
-        return sorted(rows, key=lambda row: row["startedAt"])
+        parents = {row["spanId"]: row["parentSpanId"] for row in rows}
+        return sorted(rows, key=lambda row: (row["startedAt"], _depth(row["spanId"], parents)))
 
     async def span(self, trace_id: str, span_id: str) -> Row:
         """One span."""

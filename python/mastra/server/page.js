@@ -91,15 +91,17 @@ async function traces() {
 }
 // One line a span: its name under that of its parent, and a bar from when it began to when it ended.
 function waterfall(spans) {
-  const parents = new Map(spans.map(one => [one.spanId, one.parentSpanId]));
-  const depth = id => (parents.has(id) ? 1 + depth(parents.get(id)) : 0);
+  const known = new Set(spans.map(one => one.spanId));
+  const above = one => (known.has(one.parentSpanId) ? one.parentSpanId : null);
+  const below = (id, depth) => spans.filter(one => above(one) === id)
+    .flatMap(one => [[one, depth], ...below(one.spanId, depth + 1)]);
   const begin = one => +new Date(one.startedAt), end = one => +new Date(one.endedAt ?? Date.now());
   const first = Math.min(...spans.map(begin)), whole = Math.max(1, Math.max(...spans.map(end)) - first);
-  $('detail').replaceChildren(...spans.map(one => {
+  $('detail').replaceChildren(...below(null, 0).map(([one, depth]) => {
     const line = document.createElement('li'), name = document.createElement('span');
     const facts = document.createElement('small'), bar = document.createElement('i');
     name.textContent = name.title = one.name.replace(/\s+/g, ' ');
-    name.style.paddingLeft = `${Math.max(0, depth(one.spanId) - 1) * .8}rem`;
+    name.style.paddingLeft = `${depth * .8}rem`;
     facts.textContent = one.status === 'success' ? `${end(one) - begin(one)} ms` : one.status;
     bar.className = `${one.spanType} ${one.status}`;
     bar.style.marginLeft = `${(begin(one) - first) / whole * 100}%`;
