@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class Storage(ABC):
     """Where rows live. Everything that mastra keeps is written through these five methods."""
 
+    # How many batches are best written at the same time; whoever has more to write puts it together.
+    writes_at_once: int = 1
+
     @abstractmethod
     async def open(self) -> None:
         """Connect, check the version and bring the schema forward. Idempotent; called before first use."""

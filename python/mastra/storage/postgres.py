@@ -116,6 +116,8 @@ class PostgresStorage(SqlStorage):
         self._url = url
         self._schema = schema
         self._pool_size = pool_size
+        # Two connections are left to readers.
+        self.writes_at_once = max(1, pool_size - 2)
         self._row_security = row_security
         self._pool: psycopg_pool.AsyncConnectionPool[_Connection] | None = None
         self._opening = asyncio.Lock()

@@ -1,7 +1,7 @@
 """Writes that are repeated while storage is away, looked up first when one of them may have happened, and shared.
 
-Runs that go side by side in one process share a commit: what one pass of the loop brings, and what comes while a
-commit is on its way, is written as one batch.
+Runs that go side by side in one process share a commit: what one pass of the loop brings, and what comes while
+commits are on their way, is written together, in as many batches as storage writes at once.
 """
 
 from __future__ import annotations
@@ -96,28 +96,29 @@ class Committer:
         # Whether others may write soon; who is alone does not wait for company.
         self._is_crowded = is_crowded
         self._waiting: deque[_Write] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
         # What is being written, and when that is over.
-        self._group: list[_Write] = []
-        self._ended: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._flights: list[tuple[list[_Write], asyncio.Future[None]]] = []
 
     async def write(self, run: str, batch: Sequence[Operation], is_written: Callable[[], Awaitable[bool]]) -> None:
         """`commit`, together with what other runs write at this time. Rows of one run are in no other's batch.
 
         A cancellation is raised at once where the writing has not begun, else at its end: `is_written` tells which.
         """
-        if self._task is None:
-            if not self._is_crowded():
-                await self.write_alone(batch, is_written)
-                return
-            self._task = asyncio.get_running_loop().create_task(self._drain(), name="mastra-commits")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._tasks and not self._is_crowded():
+            await self.write_alone(batch, is_written)
+            return
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append(_Write(run, batch, is_written, done))
+        if len(self._tasks) < self._storage.writes_at_once:
+            self._tasks.add(loop.create_task(self._drain(), name="mastra-commits"))
         try:
             await done
         except asyncio.CancelledError:
-            if self._ended is not None and any(one.done is done for one in self._group):
-                await outlast(self._ended)
+            for group, ended in self._flights:
+                if any(one.done is done for one in group):
+                    await outlast(ended)
             raise
 
     async def write_alone(self, batch: Sequence[Operation], is_written: Callable[[], Awaitable[bool]]) -> None:
@@ -139,27 +140,33 @@ class Committer:
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
         try:
             while self._waiting:
-                self._group, self._ended = self._take(), loop.create_future()
+                # Those that are free as well take their share.
+                free = self._storage.writes_at_once - len(self._flights)
+                flight = self._take(-(-len(self._waiting) // free)), loop.create_future()
+                self._flights.append(flight)
                 try:
-                    await self._commit(self._group)
+                    await self._commit(flight[0])
                 finally:
-                    self._ended.set_result(None)
-                    self._group = []
+                    flight[1].set_result(None)
+                    self._flights.remove(flight)
         finally:
-            self._task = None
-            left, self._waiting = self._waiting, deque()
-            for one in left:
-                one.done.cancel()
+            self._tasks.discard(task)
+            if not self._tasks:
+                left, self._waiting = self._waiting, deque()
+                for one in left:
+                    one.done.cancel()
 
-    def _take(self) -> list[_Write]:
+    def _take(self, count: int) -> list[_Write]:
         """What may share a batch: one write of each run, so that no precondition is met by a row beside it."""
         group: list[_Write] = []
         runs: set[str] = set()
         later: list[_Write] = []
         room = MAX_OPERATIONS
-        while self._waiting and room > 0:
+        while self._waiting and room > 0 and len(group) < count:
             one = self._waiting.popleft()
             if one.done.done():
                 continue  # whoever waited was cancelled

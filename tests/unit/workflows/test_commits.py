@@ -298,3 +298,38 @@ async def test_a_write_whose_outcome_nobody_knows_is_looked_up_and_a_cancellatio
     await asyncio.wait({task})
     assert (task.cancelled(), looked) == (is_cancelled, [1])
     assert await storage.get(NOTES, "n") == {}
+
+
+class Several(Counted):
+    """Storage that writes three batches at once."""
+
+    writes_at_once = 3
+
+    def __init__(self):
+        super().__init__()
+        self.begun = 0
+
+    async def write(self, batch):
+        self.begun += 1
+        await super().write(batch)
+
+
+async def test_storage_that_writes_several_batches_at_once_gets_them_at_once_and_the_rest_in_shares():
+    storage = Several()
+    write = crowd(storage)
+    storage.gate.clear()
+    rows = [write(f"r{n}", Put(NOTES, f"n{n}", {})) for n in range(9)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert storage.begun == 3
+    rows += [write(f"r{n}", Put(NOTES, f"n{n}", {})) for n in range(9, 15)]
+    rows[0].cancel()
+    await asyncio.sleep(0)
+    assert not rows[0].done()
+    assert storage.begun == 3
+    storage.gate.set()
+    found = await asyncio.gather(*rows, return_exceptions=True)
+    assert [type(one) for one in found] == [asyncio.CancelledError] + [type(None)] * 14
+    assert storage.batches[:3] == [3, 3, 3]
+    assert await storage.count(NOTES) == 15
+    assert max(storage.batches) <= 6
