@@ -33,7 +33,7 @@ from mastra.workflows.graph import (
 from mastra.workflows.mapping import mapping_step
 from mastra.workflows.parts import as_step, is_agent, is_tool
 from mastra.workflows.retry import Retry, RetrySpec, rules
-from mastra.workflows.step import Step, _schema
+from mastra.workflows.step import Step, _schema, check_callable, check_timeout
 
 if TYPE_CHECKING:
     from mastra.workflows.workflow import Workflow
@@ -120,6 +120,11 @@ class Builder(Generic[In, Cur]):
         self.metadata = dict(metadata or {})
         self.input_source, self.output_source = input, output
         self.input, self.output, self.state = _schema(input), _schema(output), _schema(state)
+        for name, hook in (
+            ("on_start", on_start), ("on_finish", on_finish), ("on_error", on_error),
+            ("on_step_start", on_step_start), ("on_step_finish", on_step_finish),
+        ):  # fmt: skip
+            check_callable(hook, f"{name} of workflow {id!r}")
         self.hooks = Hooks(self.state, rules(retries), on_start, on_finish, on_error, on_step_start, on_step_finish)
         self.nodes: tuple[Node, ...] = ()
         self.hash = ""
@@ -208,11 +213,17 @@ class Builder(Generic[In, Cur]):
 
     def dowhile(self, part: Loop[Cur], condition: Callable[..., Any]) -> Workflow[In, Cur]:
         """Run the step, and again with its own result as long as the condition holds for that."""
-        return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=False)))
+        return self._loop(part, condition, until=False)
 
     def dountil(self, part: Loop[Cur], condition: Callable[..., Any]) -> Workflow[In, Cur]:
         """Run the step, and again with its own result until the condition holds for that."""
-        return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=True)))
+        return self._loop(part, condition, until=True)
+
+    def _loop(self, part: Any, condition: Any, *, until: bool) -> Any:
+        if condition is None:
+            raise BadDefinition(f"A loop in workflow {self.id!r} has no condition.")
+        check_callable(condition, f"The condition of a loop in workflow {self.id!r}")
+        return self._add(LoopNode(self._leaf(part), condition, until=until))
 
     @overload
     def foreach(
@@ -275,6 +286,8 @@ class Builder(Generic[In, Cur]):
         """
         count = sum(isinstance(node, MapNode) for node in self.nodes)
         name = f"mapping_{self.id}_{count}".replace(".", "_")
+        if not callable(mapping) and not isinstance(mapping, Mapping):
+            raise BadDefinition(f"map in workflow {self.id!r} takes a function or fields, not {mapping!r}.")
         config = dict(mapping) if isinstance(mapping, Mapping) else None
         return cast("Workflow[In, Out]", self._add(MapNode(name, mapping_step(name, mapping), config)))
 
@@ -282,8 +295,9 @@ class Builder(Generic[In, Cur]):
         """Wait so many seconds, or as many as the function of the value says."""
         if callable(seconds):
             return cast("Self", self._add(SleepNode(self._sleep_id(), compute=seconds)))
-        pause = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
-        if not 0 <= pause < 10**9:
+        given: Any = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not (is_number and 0 <= (pause := float(given)) < 10**9):
             raise BadDefinition(f"sleep({seconds!r}) needs zero or more seconds.")
         return cast("Self", self._add(SleepNode(self._sleep_id(), seconds=pause)))
 
@@ -298,8 +312,9 @@ class Builder(Generic[In, Cur]):
     def wait_for_event(self, event: str, *, timeout: float | None = None, id: str | None = None) -> Workflow[In, Any]:
         """Wait for an event sent to the run; its data is the value that flows on."""
         check_id(event, "event name")
-        if timeout is not None and timeout <= 0:
-            raise BadDefinition("The timeout of wait_for_event must be greater than zero.")
+        check_timeout(timeout, f"of wait_for_event({event!r})")
+        if id is not None:
+            check_id(id, "step id")
         count = sum(isinstance(node, EventNode) and node.event == event for node in self.nodes)
         name = id or f"event_{event}{f'_{count}' if count else ''}"
         return cast("Workflow[In, Any]", self._add(EventNode(name.replace(".", "_"), event, timeout)))

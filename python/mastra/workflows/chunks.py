@@ -60,10 +60,19 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     if type(error) is StepFailed and error.__cause__ is not None:
         return describe_error(error.__cause__)
     if isinstance(error, MastraError):
-        out = {"message": error.message, "name": type(error).__name__, "code": error.code}
+        out = {"message": _storable(error.message), "name": type(error).__name__, "code": error.code}
         if isinstance(error, InvalidInput) and error.issues:
             out["issues"] = to_json(error.issues)
         if isinstance(error, Tripwire) and error.details:
             out["details"] = to_json(error.details)  # what the guard says beside its reason
         return out
-    return {"message": redact(str(error)), "name": type(error).__name__}
+    return {"message": plain_words(error), "name": type(error).__name__}
+
+
+def plain_words(error: BaseException) -> str:
+    """What an error says, without secrets and without what storage does not take."""
+    return _storable(redact(str(error)))
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

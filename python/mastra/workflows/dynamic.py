@@ -51,7 +51,7 @@ def workflow_from_json(
 
     Nothing in a definition is evaluated or imported: steps, agents, tools and workflows come from the lists.
     """
-    made = loads(definition) if isinstance(definition, str) else dict(definition)
+    made = _loaded(definition)
     if not isinstance(made, dict) or not isinstance(made.get("graph"), list):
         raise BadDefinition("A definition is an object with an id and a graph.", hint='{"id": ..., "graph": [...]}')
     found = find_unserialisable(made)
@@ -60,7 +60,7 @@ def workflow_from_json(
     parts = _Parts(step=steps or {}, agent=agents or {}, tool=tools or {}, workflow=workflows or {})
     workflow: Workflow[Any, Any] = Workflow(
         made.get("id", ""), description=str(made.get("description", "")), input=made.get("inputSchema"),
-        output=made.get("outputSchema"), state=made.get("stateSchema"), metadata=made.get("metadata"),
+        output=made.get("outputSchema"), state=made.get("stateSchema"), metadata=_object(made.get("metadata")),
     )  # fmt: skip
     try:
         for entry in made["graph"]:
@@ -68,6 +68,13 @@ def workflow_from_json(
     except (KeyError, TypeError, AttributeError) as error:
         raise BadDefinition(f"The definition of {workflow.id!r} has a node that lacks {error}.") from error
     return workflow.commit()
+
+
+def _loaded(text: Any) -> Any:
+    try:
+        return loads(text) if isinstance(text, str) else text
+    except ValueError as error:
+        raise BadDefinition(f"The definition is not JSON: {error}.") from error
 
 
 def _add(workflow: Workflow[Any, Any], entry: Any, parts: _Parts, depth: int) -> Workflow[Any, Any]:
@@ -78,12 +85,12 @@ def _add(workflow: Workflow[Any, Any], entry: Any, parts: _Parts, depth: int) ->
     if kind == "mapping":
         return workflow.map(_mapping(entry["mapConfig"]))
     if kind == "sleep":
-        return workflow.sleep(float(entry["duration"]) / 1000)
+        return workflow.sleep(_milliseconds(entry["duration"]))
     if kind == "sleepUntil":
         return workflow.sleep_until(from_wire(entry["date"], "date"))
     if kind == "waitForEvent":
-        timeout = entry.get("timeout")
-        return workflow.wait_for_event(entry["event"], timeout=timeout / 1000 if timeout else None, id=entry.get("id"))
+        timeout = None if entry.get("timeout") is None else _milliseconds(entry["timeout"])
+        return workflow.wait_for_event(entry["event"], timeout=timeout, id=entry.get("id"))
     if kind == "parallel":
         return workflow.parallel([_leaf(one, parts, depth + 1) for one in entry["steps"]])
     if kind == "conditional":
@@ -95,7 +102,9 @@ def _add(workflow: Workflow[Any, Any], entry: Any, parts: _Parts, depth: int) ->
     if kind == "loop":
         condition = _condition(entry["serializedCondition"])
         child = _leaf(entry["step"], parts, depth + 1)
-        until = entry.get("loopType") == "dountil"
+        if entry.get("loopType") not in ("dowhile", "dountil"):
+            raise BadDefinition("The loopType of a loop is dowhile or dountil.")
+        until = entry["loopType"] == "dountil"
         return workflow.dountil(child, condition) if until else workflow.dowhile(child, condition)
     if kind == "foreach":
         concurrency = (entry.get("opts") or {}).get("concurrency", 1)
@@ -123,6 +132,18 @@ def _leaf(entry: Any, parts: _Parts, depth: int) -> Any:
     )
 
 
+def _object(given: Any) -> Any:
+    if given is not None and not isinstance(given, dict):
+        raise BadDefinition("The metadata of a definition is an object.")
+    return given
+
+
+def _milliseconds(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise BadDefinition(f"{given!r} is not a number of milliseconds.")
+    return given / 1000
+
+
 def _condition(spec: Any) -> Callable[[Any], bool]:
     if not isinstance(spec, dict) or not isinstance(spec.get("where"), dict):
         raise BadDefinition('A condition of a definition is {"where": filter}.', hint='{"where": {"n": {"$gt": 1}}}')
@@ -136,7 +157,7 @@ def _condition(spec: Any) -> Callable[[Any], bool]:
 
 
 def _mapping(config: Any) -> dict[str, Any]:
-    made = loads(config) if isinstance(config, str) else config
+    made = _loaded(config)
     if not isinstance(made, dict):
         raise InvalidInput("mapConfig is an object of fields.")
     fields: dict[str, Any] = {}

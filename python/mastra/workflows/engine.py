@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import Aborted, Conflict, LeaseLost, StepFailed
+from mastra.errors import Aborted, Conflict, InvalidInput, LeaseLost, StepFailed
 from mastra.runtime.clock import SYSTEM_CLOCK
 from mastra.runtime.signals import Bail, Signal, Suspend
 from mastra.runtime.tracing import current_span, inside
@@ -191,8 +191,8 @@ class Execution:
             ) from error
         try:
             await self._succeeded(step, record, context, is_item=is_item, is_last=is_last)
-        except Conflict as error:
-            # A precondition among the step's own effects: nothing of the step was written.
+        except (Conflict, InvalidInput) as error:
+            # A precondition among the step's own effects, or a value that storage does not take: nothing was written.
             record.output = None
             await self._failed(record, error, is_item=is_item)
             raise StepFailed(

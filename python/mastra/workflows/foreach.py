@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import StepFailed
 from mastra.runtime.signals import Bail, Signal
 from mastra.types.schema import to_json
-from mastra.workflows.chunks import brief, suspension_facts
+from mastra.workflows.chunks import brief, plain_words, suspension_facts
 from mastra.workflows.gather import gather
 from mastra.workflows.graph import ForeachNode, Leaf, NestedNode
 from mastra.workflows.records import StepRecord
@@ -151,7 +151,7 @@ async def _close_foreach(execution: Execution, whole: StepRecord, status: str, e
     facts: dict[str, Any] = brief(whole) | {"status": status}
     if error is not None:
         cause = error.__cause__ or error
-        whole.error = {"message": str(cause), "name": type(cause).__name__}
+        whole.error = {"message": plain_words(cause), "name": type(cause).__name__}
         facts["error"] = whole.error
     else:
         facts["output"] = to_json(whole.output)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mastra.errors import StepFailed
 from mastra.runtime.signals import Bail, Signal
+from mastra.workflows.chunks import plain_words
 from mastra.workflows.graph import OnFailure
 
 
@@ -55,5 +56,5 @@ def _collected(outcome: tuple[Any, BaseException | None]) -> tuple[Any, BaseExce
     output, fault = outcome
     if isinstance(fault, StepFailed):
         cause = fault.__cause__ or fault
-        return {"error": {"message": str(cause), "name": type(cause).__name__}}, None
+        return {"error": {"message": plain_words(cause), "name": type(cause).__name__}}, None
     return output, fault

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mastra.errors import Conflict, LeaseLost, StorageUnavailable
+from mastra.errors import Conflict, InvalidInput, LeaseLost, StorageUnavailable
 from mastra.types.records import Delete, Expect, Operation, Put
 from mastra.types.schema import to_json
-from mastra.types.secrets import redact
 from mastra.workflows import crashpoints
+from mastra.workflows.chunks import describe_error, plain_words
 from mastra.workflows.history import is_source, keep, snapshot_entry, step_entry
 from mastra.workflows.records import FINAL, RunState, StepRecord
 from mastra.workflows.stops import Parked
@@ -54,7 +54,7 @@ class Journal:
         self.row: dict[str, Any] = {}
         self.seq = 0
         self.after_flush: list[Callable[[], None]] = []
-        self._deferred: list[dict[str, Any]] = []
+        self._deferred: list[tuple[StepRecord, dict[str, Any]]] = []
         self._deferred_more: list[Operation] = []
         self._decisions: list[tuple[str, Any]] = []
         self._state_seen: Any = None
@@ -167,7 +167,19 @@ class Journal:
             if any(run.usage.values()):
                 entry["usage"] = run.usage
             entries, waits = [entry], []
-        await self._append(entries, more, row={"owner": None, "wakeAt": None, "suspended": waits})
+        row = {"owner": None, "wakeAt": None, "suspended": waits}
+        deferred = [record for record, _ in self._deferred]
+        try:
+            await self._append(entries, more, row=row)
+        except InvalidInput as error:
+            if run.status != "success":
+                raise
+            # Storage does not take what the last step gave, or what the run came to.
+            run.status, run.result, run.cause, run.error = "failed", None, error, describe_error(error)
+            for record in deferred:
+                record.status, record.output, record.error = "failed", None, run.error
+            records = [self._entry(record, []) for record in deferred]
+            await self._append([*records, {"kind": "finish", "status": "failed", "error": run.error}], [], row=row)
 
     async def finish(self, run: RunState) -> None:
         """Commit how the run stands at the end of a pass."""
@@ -209,12 +221,12 @@ class Journal:
         """Commit that a try failed and when the next one is due."""
         more: list[Operation] = []
         entry = self._entry(record, more)
-        entry["lastError"] = {"message": redact(str(error))[:2000], "name": type(error).__name__}
+        entry["lastError"] = {"message": plain_words(error)[:2000], "name": type(error).__name__}
         await self._append([entry], more)
 
     def defer(self, record: StepRecord) -> None:
         """Write this record with the next append, which follows at once."""
-        self._deferred.append(self._entry(record, self._deferred_more))
+        self._deferred.append((record, self._entry(record, self._deferred_more)))
 
     def decided(self, key: str, decision: Any) -> None:
         """Write this decision with the next append."""
@@ -270,7 +282,7 @@ class Journal:
         alone: bool = False,
     ) -> None:
         if self._deferred:
-            entries = [*self._deferred, *entries]
+            entries = [*(entry for _, entry in self._deferred), *entries]
             more = [*self._deferred_more, *more]
             self._deferred, self._deferred_more = [], []
         append = _Append(entries, more, row, alone=alone)

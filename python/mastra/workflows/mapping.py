@@ -21,7 +21,8 @@ def mapping_step(id: str, mapping: Callable[..., Any] | Mapping[str, Any]) -> St
     for name, spec in mapping.items():
         if callable(spec):
             continue
-        if not isinstance(spec, Mapping) or not spec or not set(spec) <= _FIELDS:
+        known = isinstance(spec, Mapping) and bool(spec) and set(spec) <= _FIELDS
+        if not known or not isinstance(spec.get("path", ""), str):
             raise BadDefinition(
                 f"The mapping of {name!r} is not understood.",
                 hint='Write {"step": "id", "path": "a.b"}, {"init_data": True}, {"value": 1} or a function.',

@@ -59,10 +59,17 @@ class Run(Carrier[In, Out]):
             return await self.wait()
         return await self._carried(self._prepare(per_step=per_step))
 
-    async def start_async(self, input: In | None = None, **options: Any) -> str:
+    async def start_async(
+        self,
+        input: In | None = None,
+        *,
+        state: Any = None,
+        request_context: Mapping[str, Any] | None = None,
+        per_step: bool = False,
+    ) -> str:
         """Start, and return once the run is accepted; it goes on by itself. The run's id."""
-        if await self._accept(input, options.get("state"), options.get("request_context")):
-            await self._launch(self._prepare(per_step=options.get("per_step", False)))
+        if await self._accept(input, state, request_context):
+            await self._launch(self._prepare(per_step=per_step))
         return self.run_id
 
     def stream(self, input: In | None = None, **options: Any) -> WorkflowStream[Out]:
@@ -213,9 +220,9 @@ class Run(Carrier[In, Out]):
         """Take up a run that was left, or try a failed one again from the step that failed."""
         return await self._carried(await self._again(request_context))
 
-    async def restart_async(self, **options: Any) -> str:
+    async def restart_async(self, *, request_context: Mapping[str, Any] | None = None) -> str:
         """`restart`, without waiting for the end."""
-        await self._launch(await self._again(options.get("request_context")))
+        await self._launch(await self._again(request_context))
         return self.run_id
 
     async def _again(self, request_context: Mapping[str, Any] | None) -> Execution:
@@ -276,6 +283,8 @@ class Run(Carrier[In, Out]):
         run = self.state
         if self._execution is not None:
             raise ResumeClaimed(f"Run {run.run_id!r} is at work.", run_id=run.run_id, hint="Cancel it first.")
+        if self.journal is not None and not self.journal.row:
+            raise NotSuspended("This workflow run was not started", run_id=run.run_id, hint="Start it.")
         trip = prepare_travel(self.workflow, run, step, input, context, resume_data, now=self.now())
         if state is not None:
             run.state = self.workflow.accept_state(state)
@@ -368,6 +377,8 @@ async def _skipping(chunks: AsyncIterator[Chunk], count: int) -> AsyncIterator[C
 def _values(context: Mapping[str, Any] | None) -> dict[str, Any]:
     if context is None:
         return {}
+    if not isinstance(context, Mapping | RequestContext):
+        raise InvalidInput("The request context of a run is an object.")
     return cast("dict[str, Any]", to_json(context.to_wire() if isinstance(context, RequestContext) else dict(context)))
 
 

@@ -51,8 +51,11 @@ class Step(Generic[In_contra, Out_co]):
             raise BadDefinition(f"The step id {id!r} contains one of . # [ ] ? ! ~, which name places in a run.")
         if runs_on not in ("loop", "thread", "process"):
             raise BadDefinition(f"runs_on={runs_on!r}: choose 'loop', 'thread' or 'process'.")
-        if timeout is not None and timeout <= 0:
-            raise BadDefinition(f"The timeout of step {id!r} must be greater than zero.")
+        check_timeout(timeout, f"of step {id!r}")
+        for name, function in (("the function", execute), ("on_error", on_error), ("compensate", compensate)):
+            check_callable(function, f"{name} of step {id!r}")
+        if execute is None or not isinstance(metadata, Mapping | None):
+            raise BadDefinition(f"Step {id!r} needs a function, and its metadata is an object.")
         self.execute = execute
         self.description = description
         self.retries = rules(retries)
@@ -76,6 +79,11 @@ class Step(Generic[In_contra, Out_co]):
                 hint="Define the function with a name at the top level of a module.",
             )
         self.is_async = _is_async(execute)
+        if timeout is not None and runs_on == "loop" and inspect.isfunction(execute) and not self.is_async:
+            raise BadDefinition(
+                f"Step {id!r} has a timeout and cannot be interrupted: it is not async and runs on the loop.",
+                hint="Make it async, or choose runs_on='thread' or 'process'.",
+            )
         self.input_source = input if input is not None else hints.get(takes.value or "")
         self.output_source = output if output is not None else _awaited(hints.get("return"))
         self.input = _schema(self.input_source)
@@ -140,6 +148,19 @@ class Step(Generic[In_contra, Out_co]):
             "suspendSchema": self.suspend, "stateSchema": self.state,
         }  # fmt: skip
         return {name: schema.json_schema for name, schema in known.items() if schema is not None}
+
+
+def check_timeout(seconds: Any, whose: str) -> None:
+    """`BadDefinition` unless it is None or a number of seconds that some clock can count."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and 0 < seconds < 10**9):
+        raise BadDefinition(f"The timeout {whose} must be greater than zero and a number of seconds.")
+
+
+def check_callable(function: Any, what: str) -> None:
+    """`BadDefinition` unless it is None or can be called."""
+    if function is not None and not callable(function):
+        raise BadDefinition(f"{what} is {function!r}, which cannot be called.")
 
 
 def as_json(value: Any, step: str) -> Any:

@@ -58,7 +58,10 @@ def _path(step: Any) -> list[str]:
         return step.split(".")
     if isinstance(step, list | tuple):
         return [part for one in step for part in _path(one)]
-    return [str(step.id)]
+    name = getattr(step, "id", None)
+    if not isinstance(name, str):
+        raise InvalidInput(f"{step!r} is no step to travel to.")
+    return [name]
 
 
 def _check(workflow: Builder[Any, Any], path: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from mastra.workflows.builder import Builder
 from mastra.workflows.graph import MapNode, NestedNode, StepNode, leaves, mermaid, serialise
 from mastra.workflows.run import Run
 from mastra.workflows.runs import LocalRuns, StoredRuns
+from mastra.workflows.step import check_callable
 
 if TYPE_CHECKING:
     from mastra.workflows.changes import Migration
@@ -54,6 +55,9 @@ class Workflow(Builder[In, Cur]):
         self.is_durable = durable
         # Definitions that were deployed before, for the runs they began.
         self.versions = tuple(versions)
+        if not all(isinstance(one, Workflow) and one.is_committed for one in self.versions):
+            raise BadDefinition(f"The versions of workflow {id!r} are committed workflows.")
+        check_callable(migrate, f"migrate of workflow {id!r}")
         self.migrate = migrate
         self._runs: LocalRuns | StoredRuns | None = None
 
@@ -116,7 +120,8 @@ class Workflow(Builder[In, Cur]):
         to_date: Any = None,
     ) -> dict[str, Any]:
         """Runs, newest first, as `{"runs": [...], "total": n}` of the wire."""
-        if page < 0 or per_page < 1:
+        numbers: tuple[Any, ...] = (page, per_page)
+        if any(not isinstance(one, int) for one in numbers) or page < 0 or per_page < 1:
             raise InvalidInput("page is zero or more and per_page at least one.")
         shown, total = await self.runs.page(status, resource, (from_date, to_date), page * per_page, per_page)
         return {"runs": shown, "total": total}

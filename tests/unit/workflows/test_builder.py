@@ -94,3 +94,32 @@ def test_a_workflow_cannot_contain_itself_nor_be_used_before_it_is_finished():
     inner = Workflow("inner").then(two).commit()
     again: Any = inner.clone("inner").then(inner)
     assert [node.id for node in again.commit().nodes] == ["two", "inner"]
+
+
+def plain(value):
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Workflow("w").sleep("x"),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").sleep(None),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").sleep(float("nan")),
+        lambda: Workflow("w").sleep_until(5),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").wait_for_event("e", timeout=float("inf")),
+        lambda: Workflow("w").wait_for_event("e", timeout="5"),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").wait_for_event("e", id="a b"),
+        lambda: Workflow("w").dowhile(plain, None),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").dountil(plain, 5),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").map(5),  # type: ignore[arg-type]  # what is tried
+        lambda: Workflow("w").then(plain).map({"a": {"step": "plain", "path": 5}}),
+        lambda: Workflow("w", on_finish=5),
+        lambda: Workflow("w", migrate=5),
+        lambda: Workflow("w", versions=[5]),
+        lambda: Workflow("w", versions=[Workflow("w").then(plain)]),
+    ],
+)
+def test_what_cannot_work_is_refused_where_it_is_written(make):
+    with pytest.raises(MastraError):
+        make()

@@ -69,3 +69,21 @@ def test_definitions_that_are_not_understood_are_refused(graph):
 def test_a_definition_without_a_graph_is_refused():
     with pytest.raises(BadDefinition):
         workflow_from_json({"id": "x"})
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "{",
+        {"id": "w", "metadata": 5, "graph": [{"type": "sleep", "duration": 5}]},
+        {"id": "w", "graph": [{"type": "sleep", "duration": "x"}]},
+        {"id": "w", "graph": [{"type": "sleep", "duration": -5}]},
+        {"id": "w", "graph": [{"type": "waitForEvent", "event": "e", "timeout": "x"}]},
+        {"id": "w", "graph": [{"type": "waitForEvent", "event": "e", "timeout": 0}]},
+        {"id": "w", "graph": [{"type": "mapping", "mapConfig": "{"}]},
+        {"id": "w", "graph": [{"type": "loop", "loopType": "ever", "serializedCondition": {"where": {}}, "step": {}}]},
+    ],
+)
+def test_data_that_is_no_definition_is_refused_by_a_typed_error(definition):
+    with pytest.raises(MastraError):
+        workflow_from_json(definition)

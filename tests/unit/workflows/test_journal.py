@@ -443,3 +443,40 @@ async def test_of_two_steps_side_by_side_whose_effects_exclude_each_other_one_fa
         assert sorted("error" in one for one in result.result.values()) == [False, True, True]
         taken = (await storage.get(NOTES, "seat"))["by"]
         assert result.result[taken] == {"n": 1}
+
+
+@pytest.mark.parametrize("value", ["a\0b", {"a": ["\0"]}, "\ud800"], ids=["nul", "nul inside", "surrogate"])
+@pytest.mark.parametrize("last", [True, False], ids=["the last step", "a step"])
+async def test_what_storage_does_not_take_fails_the_step_that_gave_it_once(storage, last, value):
+    calls = []
+
+    @step(id="gives")
+    def gives(given: dict):
+        calls.append(1)
+        return value
+
+    flow = Workflow("odd").then(gives)
+    if not last:
+        flow = flow.then(step(id="after")(lambda given: {}))
+    flow = flow.commit()
+    async with Process(storage, flow):
+        async with asyncio.timeout(10):
+            result = await (await flow.create_run("r1")).start({})
+        assert result.status == "failed"
+        assert "cannot be stored" in result.error["message"]
+        again = await flow.get_run("r1")
+        assert (again.status, again.state.records["gives"].status) == ("failed", "failed")
+        assert calls == [1]
+
+
+async def test_an_error_whose_words_storage_does_not_take_is_recorded_all_the_same(storage):
+    @step(id="fails", retries=1)
+    def fails(given: dict):
+        raise ValueError("a\0b \ud800")
+
+    flow = Workflow("odd").then(fails).commit()
+    async with Process(storage, flow):
+        async with asyncio.timeout(10):
+            result = await (await flow.create_run("r1")).start({})
+        assert (result.status, result.error["message"]) == ("failed", "a\ufffdb \ufffd")
+        assert (await flow.get_run("r1")).state.error["message"] == "a\ufffdb \ufffd"

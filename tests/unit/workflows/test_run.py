@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from mastra import StepContext, Workflow, step
+from mastra.errors import InvalidInput, NotSuspended
 from mastra.runtime.services import Services
 from mastra.storage.memory import MemoryStorage
 
@@ -53,3 +56,25 @@ async def test_a_watcher_hears_the_whole_run_over_its_waits_and_stops_when_told(
         assert len(stopped) < len(heard)
         if services.workflow_worker is not None:
             await services.workflow_worker.stop()
+
+
+@pytest.mark.parametrize("storage", [None, MemoryStorage()], ids=["in memory", "stored"])
+async def test_what_a_run_cannot_do_is_a_typed_error_and_changes_nothing(storage):
+    services = Services(storage=storage)
+    flow = Workflow("careful").then(step(id="same")(lambda value: value)).commit()
+    flow.bind(services)
+    run = await flow.create_run("r1")
+    with pytest.raises(InvalidInput, match="request context"):
+        await run.start({}, request_context="x")
+    assert (await run.start({"n": 1})).status == "success"
+    with pytest.raises(InvalidInput):
+        await run.time_travel(None)
+    with pytest.raises(TypeError):
+        await run.start_async({}, unknown=1)
+    with pytest.raises(InvalidInput):
+        await flow.list_runs(page="1")
+    assert (await flow.get_run("r1")).state.result == {"n": 1}
+    if storage is not None:
+        with pytest.raises(NotSuspended, match="not started"):
+            await (await flow.create_run("r2")).time_travel("same")
+        await services.workflow_worker.stop()

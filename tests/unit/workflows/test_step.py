@@ -21,6 +21,13 @@ def local(value: int) -> int:
         lambda: step(id="a.b")(local),
         lambda: step(id="")(local),
         lambda: step(timeout=0)(local),
+        lambda: step(timeout=float("nan"), runs_on="thread")(local),
+        lambda: step(timeout="5", runs_on="thread")(local),  # type: ignore[call-overload]  # what is tried
+        lambda: step(timeout=5)(local),
+        lambda: step(id="x", on_error=5)(local),  # type: ignore[call-overload]  # what is tried
+        lambda: step(id="x", compensate="undo")(local),  # type: ignore[call-overload]  # what is tried
+        lambda: step(id="x", metadata=5)(local),  # type: ignore[call-overload]  # what is tried
+        lambda: step(id="x")(5),  # type: ignore[call-overload]  # what is tried
         lambda: step(runs_on="moon")(local),  # type: ignore[call-overload]  # what is tried
         lambda: step(id="x", runs_on="process")(lambda value: value),
         lambda: step(lambda one, two, three: one),  # type: ignore[call-overload]  # what is tried
