@@ -219,11 +219,11 @@ class Builder(Generic[In, Cur]):
         """Run the step, and again with its own result until the condition holds for that."""
         return self._loop(part, condition, until=True)
 
-    def _loop(self, part: Any, condition: Any, *, until: bool) -> Any:
+    def _loop(self, part: Any, condition: Any, *, until: bool) -> Workflow[In, Cur]:
         if condition is None:
             raise BadDefinition(f"A loop in workflow {self.id!r} has no condition.")
         check_callable(condition, f"The condition of a loop in workflow {self.id!r}")
-        return self._add(LoopNode(self._leaf(part), condition, until=until))
+        return cast("Workflow[In, Cur]", self._add(LoopNode(self._leaf(part), condition, until=until)))
 
     @overload
     def foreach(

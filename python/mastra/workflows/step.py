@@ -52,10 +52,10 @@ class Step(Generic[In_contra, Out_co]):
         if runs_on not in ("loop", "thread", "process"):
             raise BadDefinition(f"runs_on={runs_on!r}: choose 'loop', 'thread' or 'process'.")
         check_timeout(timeout, f"of step {id!r}")
-        for name, function in (("the function", execute), ("on_error", on_error), ("compensate", compensate)):
+        for name, function in (("The function", execute), ("on_error", on_error), ("compensate", compensate)):
             check_callable(function, f"{name} of step {id!r}")
-        if execute is None or not isinstance(metadata, Mapping | None):
-            raise BadDefinition(f"Step {id!r} needs a function, and its metadata is an object.")
+        if not isinstance(metadata, Mapping | None):
+            raise BadDefinition(f"The metadata of step {id!r} is an object.")
         self.execute = execute
         self.description = description
         self.retries = rules(retries)

@@ -55,7 +55,7 @@ class Workflow(Builder[In, Cur]):
         self.is_durable = durable
         # Definitions that were deployed before, for the runs they began.
         self.versions = tuple(versions)
-        if not all(isinstance(one, Workflow) and one.is_committed for one in self.versions):
+        if not all(getattr(one, "is_committed", False) for one in self.versions):
             raise BadDefinition(f"The versions of workflow {id!r} are committed workflows.")
         check_callable(migrate, f"migrate of workflow {id!r}")
         self.migrate = migrate
