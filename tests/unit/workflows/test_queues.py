@@ -107,7 +107,7 @@ async def test_a_key_that_is_busy_does_not_hold_back_the_others(office):
         await queue.put("job", {"n": 1_000}, key="free")
     await queue.dispatch()
     await office.services.background.settle()
-    assert office.begun == [0, 1_000]
+    assert office.begun[:2] == [0, 1_000]
 
 
 async def test_a_limit_holds_however_many_are_at_work(office):
