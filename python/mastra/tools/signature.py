@@ -13,6 +13,8 @@ from mastra.types.json_schema import Check, Issue, compile_schema
 from mastra.types.schema import Schema
 
 _EMPTY = inspect.Parameter.empty
+# Types that need no look at where the function stands, unless it gives their names to something else.
+_PLAIN: dict[Any, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -110,6 +112,9 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
         plain = getattr(function, "__annotations__", {})
     if not any(isinstance(one, str) for one in plain.values()):
         return dict(plain)
+    scope = getattr(inspect.unwrap(function), "__globals__", _PLAIN)
+    if all(isinstance(one, str) and one in _PLAIN and one not in scope for one in plain.values()):
+        return {one: _PLAIN[said] for one, said in plain.items()}
     try:
         return get_type_hints(function, include_extras=True)
     except NameError as error:

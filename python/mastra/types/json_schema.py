@@ -42,7 +42,8 @@ class _Compiler:
             raise BadDefinition(f"{where} is not a JSON Schema.", hint="A schema is an object, true or false.")
         if depth > MAX_DEPTH:
             raise BadDefinition("The JSON Schema is nested too deeply.")
-        checks = [made for make in _RULES if (made := make(self, schema, where, depth + 1)) is not None]
+        rules = _RULES[:1] if schema.keys() <= _TYPE_AND_NOTES else _RULES
+        checks = [made for make in rules if (made := make(self, schema, where, depth + 1)) is not None]
         if not checks:
             return _accept
         if len(checks) == 1:
@@ -455,6 +456,8 @@ def _condition(compiler: _Compiler, schema: dict[str, Any], where: str, depth: i
     return check
 
 
+# What most schemas of a parameter say: a type, and words for whoever reads them.
+_TYPE_AND_NOTES = frozenset({"type", "title", "description", "default", "examples"})
 _RULES: tuple[Callable[[_Compiler, dict[str, Any], str, int], Check | None], ...] = (
     _type, _reference, _enum, _bounds, _pattern, _object, _dependent, _array, _all_of, _any_of, _negation,
     _condition)  # fmt: skip

@@ -1,4 +1,6 @@
+import functools
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
 
@@ -67,3 +69,17 @@ def test_what_cannot_be_described_is_refused():
     for function in (untyped, variadic, named, positional, strange):
         with pytest.raises(BadDefinition):
             read(function)
+
+
+def test_the_name_of_a_plain_type_may_be_given_to_another_one():
+    scope: dict[str, Any] = {"int": Literal["a", "b"]}
+    code = "from __future__ import annotations\ndef own(n: int) -> str: ...\ndef plain(n: str) -> str: ..."
+    exec(code, scope)
+    assert read_signature(scope["own"], {}, "own").json_schema["properties"]["n"]["enum"] == ["a", "b"]
+    assert read_signature(scope["plain"], {}, "plain").json_schema["properties"]["n"] == {"type": "string"}
+
+    @functools.wraps(scope["own"])
+    def wrapped(*args, **kwargs):
+        return None
+
+    assert read_signature(wrapped, {}, "wrapped").json_schema["properties"]["n"]["enum"] == ["a", "b"]
