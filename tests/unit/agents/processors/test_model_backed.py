@@ -1,3 +1,6 @@
+# Parts are read as what they must be.
+# pyright: reportOptionalSubscript=false
+
 import json
 
 import pytest
