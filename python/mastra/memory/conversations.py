@@ -10,8 +10,9 @@ from mastra.errors import InvalidInput
 from mastra.memory.message_log import MessagePage
 from mastra.memory.pins import pin, unpin
 from mastra.memory.search import SearchPage, search_messages
-from mastra.memory.tables import cleaned
+from mastra.memory.tables import ROLES, are_parts, cleaned
 from mastra.memory.threads import Clone, Direction, ThreadPage, ThreadRepo
+from mastra.types.ids import check_id
 from mastra.types.messages import Message
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ class Conversations(ABC):
         self, query: str, *, resource_id: str, thread_id: str | None = None, limit: int = 20
     ) -> SearchPage:
         """Messages of a resource that fit a text: by meaning with semantic recall, else by its words."""
+        check_id(resource_id, "resource id")
         await self.open()
         return await search_messages(
             self.threads,
@@ -251,11 +253,11 @@ def parse_message(data: Mapping[str, Any]) -> Message:
     problems = []
     if not isinstance(data.get("id"), str):
         problems.append({"field": "id", "message": "a text is needed"})
-    if data.get("role") not in {"user", "assistant", "system", "tool", "signal"}:
+    if data.get("role") not in ROLES:
         problems.append({"field": "role", "message": "user, assistant, system, tool or signal"})
     if not isinstance(content, Mapping) or not isinstance(content.get("parts"), list):
         problems.append({"field": "content", "message": "a text or an object with parts"})
-    elif not all(isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content["parts"]):
+    elif not are_parts(content["parts"]):
         problems.append({"field": "content.parts", "message": "each part is an object with a type"})
     names = [name for name in ("threadId", "resourceId") if not isinstance(data.get(name, ""), str)]
     problems += [{"field": name, "message": "a text"} for name in names]

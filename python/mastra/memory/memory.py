@@ -16,6 +16,7 @@ from mastra.memory.threads import ThreadRepo
 from mastra.memory.working import WorkingPages
 from mastra.ports.storage import SupportsBeside
 from mastra.runtime.background import Background
+from mastra.types.ids import check_id
 from mastra.types.messages import Message
 
 if TYPE_CHECKING:
@@ -481,6 +482,7 @@ class Memory(Conversations):
 
         Not `at_once`, it is taken by the first `record` that is given the turn.
         """
+        check_id(thread_id, "thread id")
         if self._turns is None:
             from mastra.memory.turns import Turns  # noqa: PLC0415 - only who asks for turns needs it
 
@@ -500,6 +502,9 @@ class Memory(Conversations):
         """Remove old messages of little worth; a dry run only tells which."""
         from mastra.memory.decay import Decay, forget  # noqa: PLC0415 - only the clean-up needs it
 
+        for name, scope in (("resource id", resource_id), ("thread id", thread_id)):
+            if scope is not None:
+                check_id(scope, name)
         await self.open()
         assert self._services is not None
         done = await forget(

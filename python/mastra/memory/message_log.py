@@ -10,6 +10,7 @@ from mastra.errors import InvalidInput
 from mastra.memory.paging import read_page
 from mastra.memory.tables import MESSAGES
 from mastra.ports.storage import Storage
+from mastra.types.ids import check_id
 from mastra.types.messages import Message
 from mastra.types.records import Filter, Order
 from mastra.types.times import from_wire, to_wire
@@ -165,5 +166,6 @@ def _checked(item: Any) -> Mapping[str, Any]:
             "An included message names its id and how many neighbours come with it.",
             hint="Use {id, withPreviousMessages, withNextMessages}.",
         )
+    check_id(item["id"], "message id")
     checked: Mapping[str, Any] = item
     return checked

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mastra.memory.threads import ThreadRepo
+from mastra.types.ids import check_id
 
 Row = dict[str, Any]
 # All of them are read with every turn.
@@ -18,7 +19,8 @@ MOST = 50
 
 async def pin(threads: ThreadRepo, thread_id: str, ids: Sequence[str], resource_id: str | None) -> list[str]:
     """Pin messages of the thread; all that are pinned now, in the order in which they were."""
-    found = await threads.messages.get_many(list(ids))
+    check_id(thread_id, "thread id")
+    found = await threads.messages.get_many([check_id(one, "message id") for one in ids])
     for message_id in ids:
         # Somebody else's message is as unknown as one that is not there.
         if message_id not in found or found[message_id]["threadId"] != thread_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mastra.types.records import Table
@@ -17,7 +18,16 @@ WORKING_MEMORY = Table("working_memory", ("resourceId",))
 # Work that a write left for later, written in the same batch: embeddings to make, vectors to delete.
 DUE = Table("memory_due", ("kind+at",))
 
+ROLES = frozenset({"user", "assistant", "system", "tool", "signal"})
+
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def are_parts(parts: Any) -> bool:
+    """Whether it is a list of the parts of a message."""
+    return isinstance(parts, list) and all(
+        isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in parts
+    )
 
 
 def cleaned(value: Any) -> Any:

@@ -6,10 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from mastra.errors import AccessDenied, Conflict, NotFound
+from mastra.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from mastra.memory.message_log import MessageLog, MessagePage, stored_message
 from mastra.memory.paging import read_page, retry_conflicts
-from mastra.memory.tables import DUE, MESSAGES, THREADS, WORKING_MEMORY, cleaned
+from mastra.memory.tables import DUE, MESSAGES, ROLES, THREADS, WORKING_MEMORY, are_parts, cleaned
 from mastra.ports.storage import Storage
 from mastra.runtime.clock import SYSTEM_CLOCK, Clock
 from mastra.types.ids import check_id, new_id
@@ -384,7 +384,8 @@ class ThreadRepo:
             raise Conflict("The thread was deleted and made again.")
         batch: list[Operation] = []
         if row is None:
-            row = self._new_row(thread_id, check_id(resource_id or thread_id, "resource id"), "", None)
+            owner = thread_id if resource_id is None else check_id(resource_id, "resource id")
+            row = self._new_row(thread_id, owner, "", None)
             batch.append(Expect(THREADS, thread_id))
         else:
             check_owner(row, resource_id)
@@ -448,13 +449,15 @@ class ThreadRepo:
         self, changes: Sequence[Mapping[str, Any]], *, resource_id: str | None = None
     ) -> list[Row]:
         """Change messages by id: `content` is merged part by part, role and type are replaced. The changed rows."""
+        for change in changes:
+            _check_change(change)
 
         async def attempt() -> list[Row]:
-            found = await self.messages.get_many([str(change["id"]) for change in changes])
+            found = await self.messages.get_many([change["id"] for change in changes])
             batch: list[Operation] = []
             rows: list[Row] = []
             for change in changes:
-                old = found.get(str(change["id"]))
+                old = found.get(change["id"])
                 if old is None:
                     raise NotFound("Message not found", details={"message_id": change["id"]})
                 check_owner(old, resource_id)
@@ -506,6 +509,23 @@ class ThreadRepo:
 def _owned(row: Row) -> Filter:
     """What a write expects of a message: it has not changed hands since it was looked at."""
     return {"threadId": row["threadId"], "resourceId": row["resourceId"]}
+
+
+def _check_change(change: Mapping[str, Any]) -> None:
+    """A change of a message, or an `InvalidInput` that names what is wrong with it."""
+    if not isinstance(change, Mapping):
+        raise InvalidInput("A change of a message is an object.")
+    check_id(change.get("id"), "message id")
+    problems = []
+    if change.get("role", "user") not in ROLES:
+        problems.append({"field": "role", "message": "user, assistant, system, tool or signal"})
+    if not isinstance(change.get("type"), str | None):
+        problems.append({"field": "type", "message": "a text"})
+    content = change.get("content", {})
+    if not isinstance(content, Mapping) or not are_parts(content.get("parts", [])):
+        problems.append({"field": "content", "message": "an object; its parts are objects with a type"})
+    if problems:
+        raise InvalidInput("The change of a message is not valid.", issues=problems)
 
 
 def check_owner(row: Row, resource_id: str | None) -> None:

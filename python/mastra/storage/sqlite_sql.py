@@ -6,13 +6,14 @@ Their text depends on the shape of what is asked only; keys and values are alway
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, TypeAlias
 
 from mastra.storage.plans import Plan
 from mastra.storage.sqlite_file import column, index_name, sql_name
-from mastra.types.filters import Condition
 from mastra.types.records import Order, Table
 
+# A field, an operator, and how many values a list has, or whether the value is a text (1) or a number (0).
+Shape: TypeAlias = tuple[str, str, int]
 _SQL_OPS = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _CONFLICT = "ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
 
@@ -44,27 +45,42 @@ def delete_sql(table: Table) -> str:
 
 def where_sql(table: Table, chosen: Plan) -> tuple[str, list[Any]]:
     """What a plan demands of a row."""
-    parts, arguments = ["tenant=?"], [table.tenant]
-    for condition in chosen.conditions:
-        sql, values = _condition(condition)
-        parts.append(sql)
-        arguments += values
-    return " AND ".join(parts), arguments
+    return _clause(_shape(chosen)), _arguments(table, chosen)
 
 
-def _condition(condition: Condition) -> tuple[str, list[Any]]:
-    name = column(condition.field)
-    if condition.op == "$in":
-        marks = ",".join("?" * len(condition.operand))
-        return f"{name} IN ({marks})", list(condition.operand)
+def _shape(chosen: Plan) -> tuple[Shape, ...]:
+    """All of a plan's conditions that shows in the text of a statement."""
+    return tuple(
+        (item.field, item.op, len(item.operand) if item.op == "$in" else int(isinstance(item.operand, str)))
+        for item in chosen.conditions
+    )
+
+
+def _arguments(table: Table, chosen: Plan) -> list[Any]:
+    arguments: list[Any] = [table.tenant]
+    for item in chosen.conditions:
+        if item.op == "$in":
+            arguments += item.operand
+        else:
+            arguments.append(item.operand)
+    return arguments
+
+
+def _clause(shape: tuple[Shape, ...]) -> str:
+    return " AND ".join(["tenant=?", *(_condition(*part) for part in shape)])
+
+
+def _condition(field: str, op: str, what: int) -> str:
+    name = column(field)
+    if op == "$in":
+        return f"{name} IN ({','.join('?' * what)})"
     # Texts and numbers never compare as equal in SQLite, but every text is greater than every number.
-    kind = "text" if isinstance(condition.operand, str) else "number"
     guard = ""
-    if condition.op in {"$gt", "$gte"} and kind == "number":
+    if op in {"$gt", "$gte"} and not what:
         guard = f" AND {name} < ''"
-    if condition.op in {"$lt", "$lte"} and kind == "text":
+    if op in {"$lt", "$lte"} and what:
         guard = f" AND {name} >= ''"
-    return f"{name} {_SQL_OPS[condition.op]} ?{guard}", [condition.operand]
+    return f"{name} {_SQL_OPS[op]} ?{guard}"
 
 
 def scan_sql(
@@ -75,27 +91,35 @@ def scan_sql(
     Rows without the ordered field are a statement of their own after a cursor, so that each can begin inside the
     index instead of reading up to it.
     """
-    clause, arguments = where_sql(table, chosen)
-    direction = "DESC" if order is not None and order.descending else "ASC"
-    ordering = "key" if order is None else f"{column(order.field)} {direction}, key {direction}"
-    hint = ""
-    if chosen.fields is not None and chosen.ordered:
-        hint = f" INDEXED BY {index_name(table, '+'.join(chosen.fields))}"
-
-    def statement(extra: str, values: list[Any]) -> tuple[str, list[Any]]:
-        sql = f"SELECT key, value FROM {sql_name(table)}{hint} WHERE {clause}{extra} ORDER BY {ordering}"  # noqa: S608 - names are checked
-        return sql, arguments + values
-
+    hinted = "+".join(chosen.fields) if chosen.fields is not None and chosen.ordered else None
+    arguments = _arguments(table, chosen)
+    more: list[list[Any]]
     if cursor is None:
-        return [statement("", [])]
-    key, value = cursor
+        place, more = "begin", [[]]
+    else:
+        key, value = cursor
+        place, more = ("inside", [[value, key], []]) if value is not None and order else ("missing", [[key], []])
+    texts = _scan(table, _shape(chosen), order, hinted, place)
+    return [(text, arguments + extra) for text, extra in zip(texts, more, strict=False)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _scan(table: Table, shape: tuple[Shape, ...], order: Order | None, hinted: str | None, place: str) -> list[str]:
+    clause = _clause(shape)
+    hint = "" if hinted is None else f" INDEXED BY {index_name(table, hinted)}"
     if order is None:
-        return [statement(" AND key > ?", [key])]
-    name = column(order.field)
-    if order.descending:
-        if value is None:
-            return [statement(f" AND {name} IS NULL AND key < ?", [key])]
-        return [statement(f" AND ({name}, key) < (?, ?)", [value, key]), statement(f" AND {name} IS NULL", [])]
-    if value is None:
-        return [statement(f" AND {name} IS NULL AND key > ?", [key]), statement(f" AND {name} IS NOT NULL", [])]
-    return [statement(f" AND ({name}, key) > (?, ?)", [value, key])]
+        name, ordering = "", "key"
+        extras = ["" if place == "begin" else " AND key > ?"]
+    else:
+        name, direction, sign = column(order.field), *(("DESC", "<") if order.descending else ("ASC", ">"))
+        ordering = f"{name} {direction}, key {direction}"
+        extras = [""]
+        if place == "inside":
+            extras = [f" AND ({name}, key) {sign} (?, ?)", *([f" AND {name} IS NULL"] if order.descending else [])]
+        elif place == "missing":
+            rest = [] if order.descending else [f" AND {name} IS NOT NULL"]
+            extras = [f" AND {name} IS NULL AND key {sign} ?", *rest]
+    return [
+        f"SELECT key, value FROM {sql_name(table)}{hint} WHERE {clause}{extra} ORDER BY {ordering}"  # noqa: S608 - names are checked
+        for extra in extras
+    ]

@@ -10,7 +10,10 @@ from mastra.errors import InvalidInput
 def to_wire(moment: datetime) -> str:
     """`2026-01-02T03:04:05.678Z`."""
     if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError as error:
+            raise InvalidInput(f"{moment} is not of the years 1 to 9999 in UTC.") from error
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Collected
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from mastra.types.json import dumps, loads
 from mastra.types.records import Filter
 from mastra.vectors.engine import Engine
 from mastra.vectors.rows import Vector, score_of
+
+# Of all rows, a search along the graph looks at about one in so many.
+GRAPH_SHARE = 20
 
 
 class _Row:
@@ -103,7 +107,19 @@ class Collection:
 
     def matching(self, where: Filter) -> list[str]:
         """The ids of the rows whose metadata match."""
-        return [self._rows[number].id for number in self._allowed(where)]
+        return [self._rows[number].id for number in sorted(self._allowed(where))]
+
+    def effort(self, where: Filter | None) -> int:
+        """About how many numbers a query compares: few where look-ups tell the rows that match."""
+        rows = len(self._rows)
+        if where:
+            candidates, exact = self._looked_up(where)
+            if candidates is None or not exact:
+                return rows * self.dimension
+            rows = len(candidates) if len(candidates) < rows else rows // GRAPH_SHARE
+        else:
+            rows //= GRAPH_SHARE
+        return rows * self.dimension
 
     def query(self, vector: Vector, k: int, where: Filter | None, *, include_vector: bool) -> list[Match]:
         """The best rows that match, best first."""
@@ -112,6 +128,7 @@ class Collection:
             chosen = self._allowed(where)
             if not chosen:
                 return []
+            # What everybody has, the thread of the only conversation, say, is no filter.
             if len(chosen) < len(self._rows):
                 allowed = np.fromiter(chosen, dtype=np.uint64, count=len(chosen))
         found = self._engine.search(vector, k, allowed)
@@ -141,9 +158,21 @@ class Collection:
                 if not numbers:
                     del self._values[field][_lookup(value)]
 
-    def _allowed(self, where: Filter) -> list[int]:
+    def _allowed(self, where: Filter) -> Collected[int]:
         """The numbers of the rows that match: by look-up where fields allow it, then row by row what is left."""
         matcher = compile_filter(where)
+        candidates, exact = self._looked_up(where)
+        if candidates is not None and exact:
+            return candidates
+        rows = self._rows
+        return [
+            number
+            for number in (rows if candidates is None else candidates)
+            if matcher(loads(rows[number].metadata or "{}"))
+        ]
+
+    def _looked_up(self, where: Filter) -> tuple[set[int] | None, bool]:
+        """Rows among which all that match are (None: all rows), and whether these are they."""
         fields = frozenset(self._values.keys() - self._unlisted)
         demanded, exact = conditions(where, fields)
         candidates: set[int] | None = None
@@ -156,11 +185,7 @@ class Collection:
             groups = [listed[_lookup(value)] for value in wanted if _lookup(value) in listed]
             found = groups[0] if len(groups) == 1 else set().union(*groups)
             candidates = found if candidates is None else candidates & found
-        if candidates is not None and exact:
-            return sorted(candidates)
-        numbers = sorted(candidates) if candidates is not None else list(self._rows)
-        rows = self._rows
-        return [number for number in numbers if matcher(loads(rows[number].metadata or "{}"))]
+        return candidates, exact
 
 
 def _lookup(value: Any) -> Any:

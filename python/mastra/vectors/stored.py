@@ -381,7 +381,8 @@ async def _search(
     collection = held.collection
     wanted = check_vector(vector, collection.dimension, collection.metric)
     async with held.lock:
-        if collection.info().row_count * collection.dimension <= INLINE_NUMBERS:
+        check(where)
+        if collection.effort(where) <= INLINE_NUMBERS:
             return collection.query(wanted, k, where, include_vector=include_vector)
         return await asyncio.to_thread(collection.query, wanted, k, where, include_vector=include_vector)
 

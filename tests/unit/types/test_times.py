@@ -29,3 +29,9 @@ def test_a_time_without_a_zone_counts_as_utc() -> None:
 def test_what_is_no_time_is_refused(bad: object) -> None:
     with pytest.raises(InvalidInput, match="is not a valid start"):
         from_wire(bad, "start")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_cannot_say_is_refused(text):
+    with pytest.raises(InvalidInput):
+        to_wire(from_wire(text))
