@@ -42,15 +42,11 @@ def test_replaced_and_removed_rows_leave_the_look_up():
 
 
 def test_a_query_compares_few_where_look_ups_tell_which_rows_match():
-    rows = [
-        (f"r{n}", np.array([n + 1, 1], dtype=np.float32), {"thread": f"t{n % 100}", "all": "x", "n": n}, None)
-        for n in range(1000)
-    ]
+    facts = [{"thread": f"t{n % 100}", "all": "x", "n": n} for n in range(1000)]
     held = Collection("c", 2, "cosine")
-    held.put(rows)
+    held.put([(f"r{n}", np.array([n + 1, 1], dtype=np.float32), one, None) for n, one in enumerate(facts)])
     assert held.effort(None) == held.effort({"all": "x"}) == 2 * 1000 // 20
     assert held.effort({"thread": "t7"}) == held.effort({"thread": {"$in": ["t7"]}, "all": "x"}) == 2 * 10
     assert held.effort({"n": {"$gt": 5}}) == held.effort({"thread": "t7", "n": {"$gt": 5}}) == 2 * 1000
-    assert {
-        match.id for match in held.query(np.array([1, 1], dtype=np.float32), 1000, {"all": "x"}, include_vector=False)
-    } == {row_id for row_id, *_ in rows}
+    found = held.query(np.array([1, 1], dtype=np.float32), 1000, {"all": "x"}, include_vector=False)
+    assert {match.id for match in found} == {f"r{n}" for n in range(1000)}
