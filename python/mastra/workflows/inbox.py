@@ -213,13 +213,14 @@ async def _store(storage: Storage, clock: Clock, run: str, group: Sequence[_Sent
             last[inbox] = one.mark
             event = {"inbox": inbox, "n": n, "run": run, "name": one.name, "data": one.data, "mark": one.mark}
             batch.append(Put(EVENTS, f"{inbox}/{n:010d}", event))
+        end = f"{run}/{group[-1].name}"
+        is_there = functools.partial(_is_there, storage, end, f"{end}/{counts[end]:010d}", group[-1].mark)
         batch += [Put(INBOXES, inbox, {"n": counts[inbox], "run": run, "last": mark}) for inbox, mark in last.items()]
         batch.append(Expect(RUNS, run, {"rev": row["rev"]}))
         parked = row["status"] == "waiting" and row["owner"] is None
         if parked:
             # Nobody carries the run: whoever looks next finds it due.
             batch.append(Put(RUNS, run, {**row, "wakeAt": int(clock.now().timestamp() * 1000), "timer": "set"}))
-        is_there = functools.partial(_is_there, storage, inbox, f"{inbox}/{n:010d}", group[-1].mark)
         try:
             await commit(storage, clock, batch, is_there)
         except Conflict:
