@@ -59,7 +59,7 @@ def test_a_musl_wheel_asks_for_nothing_that_an_older_musl_or_openharmony_lacks(c
     (told,) = (line for line in symbols.complaints(wheel, glibc=None) if "not known of every musl" in line)
     assert "_Z" in told
     names = symbols.MUSL_NAMES
-    assert {"malloc", "memcpy", "pthread_create", "open"} <= names
+    assert {"malloc", "memcpy", "mprotect", "pthread_create", "open"} <= names
     # What only glibc has: fortified calls, versions of its own, its C++ library.
     assert [
         name for name in names if name.endswith(("_chk", "64")) or name.startswith(("_Z", "__isoc", "__libc_"))
@@ -92,6 +92,15 @@ def test_a_tag_that_auditwheel_does_not_grant_is_told(target: str, calls: str, t
     assert found == ([f"auditwheel calls it {told}"] if told else [])
     (isa,) = check.audit_complaints({"overall_tag": TARGETS[target].tag, "unsupported_isa": True}, TARGETS[target])
     assert "instructions" in isa
+
+
+def test_a_musl_that_is_not_installed_is_no_fault_of_the_wheel_but_another_library_is() -> None:
+    report = {"overall_tag": "linux_aarch64", "sym_tag": "musllinux_1_2_aarch64", "unsupported_isa": False}
+    target = TARGETS["aarch64-linux-musl"]
+    assert check.audit_complaints({**report, "external_libs": {"libc.so": None}}, target) == []
+    for libraries in ({"libc.so": None, "libz.so": None}, {"libc.so.6": None}):
+        told = check.audit_complaints({**report, "external_libs": libraries}, target)
+        assert told == ["auditwheel calls it linux_aarch64"]
 
 
 def test_auditwheel_reads_the_module_of_this_machine(core: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def main(name: str, version: str, wheel: Path) -> list[str]:
         right = target.processor.startswith(machine)  # riscv is the name of both widths
         wrong = [] if right else [f"it is for {machine}, not for {target.processor}"]
         report = audit(wheel)
-        print(report["overall_tag"])
+        print(called(report))
         return wrong + complaints(wheel, glibc=target.glibc) + audit_complaints(report, target)
     if target.system == "Windows":
         return fat(wheel) + windows_complaints(module, target.processor, version)
@@ -42,13 +42,18 @@ def audit(wheel: Path) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+def called(report: dict[str, Any]) -> str:
+    """The tag that it grants. Where no musl is installed it cannot find `libc.so`: then the symbols alone decide."""
+    return str(report["sym_tag" if report.get("external_libs") == {"libc.so": None} else "overall_tag"])
+
+
 def audit_complaints(report: dict[str, Any], target: Target) -> list[str]:
     """Where auditwheel's tag is narrower than that of the target."""
     out = ["auditwheel: it needs instructions that not every such processor has"] if report["unsupported_isa"] else []
     kind, _, oldest = target.tag.removesuffix(f"_{target.processor}").partition("_")
-    found = re.fullmatch(rf"{kind}_(\d+)_(\d+)_{target.processor}", report["overall_tag"])
+    found = re.fullmatch(rf"{kind}_(\d+)_(\d+)_{target.processor}", called(report))
     if not found or (int(found[1]), int(found[2])) > tuple(map(int, oldest.split("_"))):
-        out.append(f"auditwheel calls it {report['overall_tag']}")
+        out.append(f"auditwheel calls it {called(report)}")
     return out
 
 
