@@ -7,9 +7,9 @@ a backend, so there is no query language that a stranger's text could speak.
 
 from __future__ import annotations
 
+import binascii
 import math
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ def check_search(table: Table, field: str, query: str, limit: int) -> Search:
         raise InvalidInput(f"A query of {len(words)} words; at most {MAX_WORDS} are looked for.")
     outer, _, inner = field.partition("[].")
     path = TextPath(tuple(outer.split(".")), tuple(inner.split(".")) if inner else ())
-    return Search(path, words, f"{zlib.crc32(f'{table.name}/{field}'.encode()):08x}")
+    return Search(path, words, f"{binascii.crc32(f'{table.name}/{field}'.encode()):08x}")
 
 
 def words_of(text: str) -> list[str]:
