@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mastra import Agent, Limits, tool
+from mastra import Agent, Limits, Memory, tool
 from mastra.errors import LimitReached, MastraError, ModelError
 from mastra.providers.scripted import Answer, Call, ScriptedModel
 from mastra.types.message_prompt import to_prompt
@@ -175,5 +176,46 @@ def test_a_model_that_never_stops_is_stopped_at_its_budget(script, model_calls, 
         with pytest.raises(LimitReached):
             await agent.generate("go", max_steps=100, limits=limits)
         assert len(world.ran) <= min(model_calls, tool_calls)
+
+    asyncio.run(go())
+
+
+class Speaking(ScriptedModel):
+    """While it answers, somebody says something on its thread."""
+
+    def __init__(self, script: list[Answer], ways: list[str]) -> None:
+        super().__init__([*script, Answer(text="the end")] * 4)
+        self.ways, self.said = ways, list[str]()
+        self.agent: Agent | None = None
+
+    async def stream(self, request):
+        way = self.ways.pop() if self.ways else "nothing"
+        if self.agent is not None and way != "nothing":
+            self.said.append(f"word {len(self.said)}")
+            await getattr(self.agent.signals, way)(self.said[-1], thread="t", resource="u")
+        async for delta in super().stream(request):
+            yield delta
+
+
+@settings(max_examples=80, deadline=None)
+@given(scripts, st.lists(st.sampled_from(["send_message", "queue_message", "nothing"]), max_size=6), st.integers(1, 6))
+def test_words_into_a_random_run_are_all_heard_in_a_legal_history(script, ways, max_steps):
+    async def go() -> None:
+        model = Speaking(script, ways)
+        memory = Memory()
+        agent = model.agent = Agent("a", model=model, tools=World(script).agent.tools, memory=memory)
+        with suppress(MastraError):
+            await agent.generate("go", thread="t", resource="u", max_steps=max_steps)
+        for _ in range(10):  # each run may begin the next one
+            await agent.services.background.settle()
+        for request in model.requests:
+            legal(list(request.messages))
+        kept = (await memory.list_messages("t", per_page=200)).messages
+        legal(to_prompt(kept))
+        # What a run that waits for a person has not heard yet is still there for it.
+        places = (agent.services.threads or {}).values()
+        waiting = [one.message.text for place in places for one in (*place.arrived, *place.queued)]
+        heard = [message.text for message in kept if message.role == "user"][1:]
+        assert sorted([*heard, *waiting]) == sorted(model.said)
 
     asyncio.run(go())
