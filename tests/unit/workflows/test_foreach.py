@@ -37,7 +37,7 @@ async def test_an_empty_list_is_a_list():
 async def test_what_is_no_list_fails_with_a_hint():
     result = await (await flow_of(lambda n: n).create_run()).start({"n": 1})
     assert result.status == "failed"
-    assert "needs a list" in result.error["message"]
+    assert "needs a list" in (result.error or {})["message"]
 
 
 @pytest.mark.parametrize(

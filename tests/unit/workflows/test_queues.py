@@ -143,7 +143,7 @@ async def test_what_this_process_does_not_have_or_what_cannot_start_holds_nothin
         bad = await queue.put("typed", 1, priority=8)
         await queue.put("job", {"n": 1})
     for run_id, changes in ((lost, {"workflow": "elsewhere"}), (bad, {"input": "no number"})):
-        row = await queue.storage.get(ITEMS, f"q/{run_id}")
+        row = await queue.storage.get(ITEMS, f"q/{run_id}") or {}
         await queue.storage.write([Put(ITEMS, f"q/{run_id}", {**row, **changes})])
     for _ in range(100):
         await queue.dispatch()

@@ -65,14 +65,14 @@ async def test_what_a_run_cannot_do_is_a_typed_error_and_changes_nothing(storage
     flow.bind(services)
     run = await flow.create_run("r1")
     with pytest.raises(InvalidInput, match="request context"):
-        await run.start({}, request_context="x")
+        await run.start({}, request_context="x")  # type: ignore[arg-type]  # what is tried
     assert (await run.start({"n": 1})).status == "success"
     with pytest.raises(InvalidInput):
         await run.time_travel(None)
     with pytest.raises(TypeError):
-        await run.start_async({}, unknown=1)
+        await run.start_async({}, unknown=1)  # type: ignore[call-arg]  # what is tried
     with pytest.raises(InvalidInput):
-        await flow.list_runs(page="1")
+        await flow.list_runs(page="1")  # type: ignore[arg-type]  # what is tried
     assert (await flow.get_run("r1")).state.result == {"n": 1}
     if storage is not None:
         with pytest.raises(NotSuspended, match="not started"):
