@@ -1,5 +1,7 @@
 """One index in memory: filters by look-up."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -42,9 +44,10 @@ def test_replaced_and_removed_rows_leave_the_look_up():
 
 
 def test_a_query_compares_few_where_look_ups_tell_which_rows_match():
-    facts = [{"thread": f"t{n % 100}", "all": "x", "n": n} for n in range(1000)]
+    facts: list[dict[str, Any]] = [{"thread": f"t{n % 100}", "all": "x", "n": n} for n in range(1000)]
     held = Collection("c", 2, "cosine")
-    held.put([(f"r{n}", np.array([n + 1, 1], dtype=np.float32), one, None) for n, one in enumerate(facts)])
+    for n, one in enumerate(facts):
+        held.put([(f"r{n}", np.array([n + 1, 1], dtype=np.float32), one, None)])
     assert held.effort(None) == held.effort({"all": "x"}) == 2 * 1000 // 20
     assert held.effort({"thread": "t7"}) == held.effort({"thread": {"$in": ["t7"]}, "all": "x"}) == 2 * 10
     assert held.effort({"n": {"$gt": 5}}) == held.effort({"thread": "t7", "n": {"$gt": 5}}) == 2 * 1000
