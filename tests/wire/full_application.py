@@ -3,7 +3,7 @@ tools, semantic recall, owners."""
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from tests.wire.wire_application import HELLO, SUNNY, USAGE, Weather, agents, get_weather, workflows
 
@@ -67,9 +67,9 @@ async def approve_each(input: N, context: StepContext) -> N:
 def flows() -> dict[str, Workflow]:
     """The workflows by name."""
     nested = Workflow("nested", input=N, output=N).then(adds("inner", 100)).commit()
+    begun: Any = Workflow("control-flow", description="All control flow", input=N, output=list[N], state=Seen)
     control = (
-        Workflow("control-flow", description="All control flow", input=N, output=list[N], state=Seen)
-        .then(adds("first", 1))
+        begun.then(adds("first", 1))
         .branch(
             [(lambda value: value["n"] > 0, adds("positive", 10)), (lambda value: value["n"] <= 0, adds("negative", 0))]
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from tests.wire.golden_mask import mask
 from tests.wire.test_golden import chunks_of, differences
 from tests.wire.wire_application import make
 
+from mastra import Mastra
 from mastra.server.auth import StaticKeys
 from mastra.server.http import create_app
 
@@ -45,7 +47,7 @@ OWNERS = {"sk-user": {"id": "user-1", "name": "User", "roles": ["member"]},
           "sk-admin": {"id": "user-2", "roles": ["member"]}}  # fmt: skip
 
 
-def application(name):
+def application(name: str | None) -> tuple[Mastra, dict[str, Any]]:
     """What the conversation was recorded with, and the options of its server."""
     if name == "full":
         return make_full(storage="memory:"), {}
