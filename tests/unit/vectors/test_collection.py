@@ -11,11 +11,9 @@ from mastra.vectors.collection import Collection
 
 def filled() -> Collection:
     collection = Collection("c", 2, "cosine")
-    rows = [
-        (f"r{n}", np.array([1, n], dtype=np.float32), {"kind": "ab"[n % 2], "n": n, "yes": n == 1}, None)
-        for n in range(6)
-    ]
-    collection.put(rows)
+    for n in range(6):
+        facts = {"kind": "ab"[n % 2], "n": n, "yes": n == 1}
+        collection.put([(f"r{n}", np.array([1, n], dtype=np.float32), facts, None)])
     return collection
 
 
