@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from mastra.types.schema import to_json
 
-# Statuses after which nothing more happens by itself.
 if TYPE_CHECKING:
     from mastra.workflows.graph import Node
 
 _ABSENT = object()
+# Statuses after which nothing more happens by itself.
 FINAL = frozenset({"success", "failed", "canceled", "bailed", "tripwire"})
 ACTIVE = frozenset({"pending", "running", "waiting"})
+# All that the protocol lets ask for.
+STATUSES = FINAL | ACTIVE | {"suspended", "paused", "skipped"}
 
 
 class StepRecord:

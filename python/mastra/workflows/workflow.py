@@ -6,13 +6,14 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from mastra.errors import BadDefinition, InvalidInput
+from mastra.errors import BadDefinition, InvalidInput, near_miss
 from mastra.runtime.services import Services
 from mastra.types.ids import check_id
 from mastra.types.json import dumps
 from mastra.types.schema import to_json
 from mastra.workflows.builder import Builder
 from mastra.workflows.graph import MapNode, NestedNode, StepNode, leaves, mermaid, serialise
+from mastra.workflows.records import STATUSES
 from mastra.workflows.run import Run
 from mastra.workflows.runs import LocalRuns, StoredRuns
 from mastra.workflows.step import check_callable
@@ -123,11 +124,14 @@ class Workflow(Builder[In, Cur]):
         numbers: tuple[Any, ...] = (page, per_page)
         if any(not isinstance(one, int) for one in numbers) or page < 0 or per_page < 1:
             raise InvalidInput("page is zero or more and per_page at least one.")
+        if status is not None:
+            _check_status(status)
         shown, total = await self.runs.page(status, resource, (from_date, to_date), page * per_page, per_page)
         return {"runs": shown, "total": total}
 
     async def count_runs(self, status: str) -> int:
         """How many runs stand like this."""
+        _check_status(status)
         return await self.runs.count(status)
 
     async def delete_run(self, run_id: str) -> None:
@@ -209,6 +213,13 @@ class Workflow(Builder[In, Cur]):
             if isinstance(leaf, NestedNode):
                 out |= leaf.workflow._all_described(f"{prefix}{leaf.id}.")  # noqa: SLF001 - the same class
         return out
+
+
+def _check_status(status: str) -> None:
+    if status not in STATUSES:
+        raise InvalidInput(
+            f"No run stands as {status!r}.", hint=near_miss(str(status), STATUSES) or f"Use one of {sorted(STATUSES)}."
+        )
 
 
 def _described(leaf: StepNode | NestedNode) -> dict[str, Any]:

@@ -73,6 +73,11 @@ async def test_what_a_run_cannot_do_is_a_typed_error_and_changes_nothing(storage
         await run.start_async({}, unknown=1)  # type: ignore[call-arg]  # what is tried
     with pytest.raises(InvalidInput):
         await flow.list_runs(page="1")  # type: ignore[arg-type]  # what is tried
+    with pytest.raises(InvalidInput, match="'finished'"):
+        await flow.list_runs(status="finished")
+    with pytest.raises(InvalidInput) as refused:
+        await flow.count_runs("sucess")
+    assert "success" in str(refused.value.hint)
     assert (await flow.get_run("r1")).state.result == {"n": 1}
     if storage is not None:
         with pytest.raises(NotSuspended, match="not started"):
