@@ -7,7 +7,7 @@ import json
 import logging
 
 import httpx
-from tests.wire.examples import body_of, path_of, query_of
+from tests.wire.examples import body_of, is_endless, path_of, query_of
 
 from mastra import Agent, Mastra, Memory, Workflow, step, tool
 from mastra.errors import ModelUnavailable
@@ -62,7 +62,7 @@ async def everything(app, token):
         for agent in ("calls", "fails", "refuses", "remote"):
             ids = {"agentId": agent, "workflowId": "leaky", "toolId": "leak", "threadId": "t", "resourceId": "r"}
             for route in app.state.table:
-                if route.method == "GET" and route.out in {"sse", "sse-flush"}:
+                if is_endless(route):
                     continue
                 if agent != "calls" and "agentId" not in route.path:
                     continue

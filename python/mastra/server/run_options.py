@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from mastra.memory.recall_options import read_recall_options
 from mastra.server.problems import Refused
 
 if TYPE_CHECKING:
@@ -95,6 +96,12 @@ def _place(options: dict[str, Any], memory: dict[str, Any]) -> None:
         options["memory_options"] = asked
     if memory.get("readOnly"):
         options["read_only"] = True
+
+
+async def spare_memory(call: Call, agent: Agent, options: dict[str, Any]) -> None:
+    """What is asked of a memory that the agent does not have is checked and left out: clients ask all agents alike."""
+    if options.get("memory_options") and (await agent.plan(call.context)).memory is None:
+        read_recall_options(options.pop("memory_options"))
 
 
 async def check_thread(call: Call, agent: Agent, options: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mastra.errors import NotFound
 from mastra.server.problems import Refused
 from mastra.server.replies import RECORDS, Stream
-from mastra.server.run_options import check_thread, chosen_model, run_options
+from mastra.server.run_options import check_thread, chosen_model, run_options, spare_memory
 from mastra.server.sse import agent_body, observe_body, record_body
 from mastra.server.ui_stream import HEADER, ui_body
 from mastra.types.ids import check_id
@@ -26,19 +26,23 @@ def _agent(call: Call) -> Agent:
     return agent
 
 
-async def generate(call: Call) -> dict[str, Any]:
-    """Run an agent to its end."""
+async def _asked(call: Call) -> tuple[Agent, dict[str, Any]]:
     agent, options = _agent(call), run_options(call)
     if call.principal is not None:
         await check_thread(call, agent, options)
+    await spare_memory(call, agent, options)
+    return agent, options
+
+
+async def generate(call: Call) -> dict[str, Any]:
+    """Run an agent to its end."""
+    agent, options = await _asked(call)
     result = await agent.generate(call.body["messages"], **options)
     return result.to_wire()
 
 
 async def _run(call: Call) -> RunStream[RunResult]:
-    agent, options = _agent(call), run_options(call)
-    if call.principal is not None:
-        await check_thread(call, agent, options)
+    agent, options = await _asked(call)
     run = agent.stream(call.body["messages"], **options)
     if run.detached:
         call.state.runs.remember(run.run_id, call.owner(options.get("resource")))
