@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import shutil
 import statistics
@@ -162,6 +163,10 @@ async def forgetting(storage: SqliteStorage, rows: int) -> None:
         await memory.recall(thread_id="live", resource_id="live")
         await memory.record(thread_id="live", resource_id="live", run_id=f"f{number}", messages=[message(number, "f")])
 
+    # As `mastra start` does: a full collection of all that the benchmark has loaded would count as a turn's time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
     values = await timed(turn, 300)
     show("a turn (recall of 20, durable record)", values)
     policy = Decay(half_life=timedelta(days=1), keep_above=0.9, keep_last=0)
