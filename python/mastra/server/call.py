@@ -14,6 +14,7 @@ from mastra.runtime.request_context import RESOURCE_ID, USER, RequestContext
 from mastra.types.json import loads
 
 if TYPE_CHECKING:
+    from mastra.agents.agent import Agent
     from mastra.mastra import Mastra
     from mastra.server.access import Principal
     from mastra.server.shapes import Issues, Shapes
@@ -44,6 +45,11 @@ class Call:
     def header(self, name: bytes) -> str:
         """The value of a header (lower-case name), or an empty text."""
         return header(self.headers, name)
+
+    def find_agent(self) -> Agent:
+        """The agent that the path names; 404 without it."""
+        agent: Agent = self.mastra.get_agent(self.params["agentId"])
+        return agent
 
     @property
     def context(self) -> RequestContext:

@@ -13,7 +13,6 @@ from mastra.server.routes.tools import execute
 from mastra.types.schema import Schema
 
 if TYPE_CHECKING:
-    from mastra.agents.agent import Agent
     from mastra.server.call import Call
     from mastra.tools.tool import Tool
 
@@ -26,11 +25,6 @@ ENHANCED = Schema.of(
 )
 
 
-def _agent(call: Call) -> Agent:
-    agent: Agent = call.mastra.get_agent(call.params["agentId"])
-    return agent
-
-
 async def list_agents(call: Call) -> dict[str, Any]:
     """Every agent, by the name it is registered under."""
     return {
@@ -40,7 +34,7 @@ async def list_agents(call: Call) -> dict[str, Any]:
 
 async def get_agent(call: Call) -> dict[str, Any]:
     """One agent."""
-    return await agent_info(_agent(call), call.context)
+    return await agent_info(call.find_agent(), call.context)
 
 
 async def list_providers(call: Call) -> dict[str, Any]:
@@ -64,7 +58,7 @@ async def list_providers(call: Call) -> dict[str, Any]:
 
 
 async def _tool(call: Call) -> Tool:
-    tools = await agent_tools(_agent(call), call.context)
+    tools = await agent_tools(call.find_agent(), call.context)
     wanted = call.params["toolId"]
     for name, tool in tools.items():
         if wanted in {name, tool.id}:
@@ -85,7 +79,7 @@ async def execute_tool(call: Call) -> Any:
 async def enhance(call: Call) -> dict[str, Any]:
     """Let the agent's own model write its instructions better."""
     body = call.body
-    result = await _agent(call).generate(
+    result = await call.find_agent().generate(
         f"Instructions:\n{body['instructions']}\n\nWhat to change:\n{body['comment']}",
         instructions="You improve the instructions of an AI agent. Keep their meaning; say what you changed and why.",
         output=ENHANCED.json_schema,
@@ -100,7 +94,7 @@ async def legacy(call: Call) -> Any:
     name = "generateLegacy" if call.route.path.endswith("generate-legacy") else "streamLegacy"
     now = "generate" if name == "generateLegacy" else "stream"
     message = f'Models with specificationVersion "v2" are not supported for {name}(). Please use {now}() instead.'
-    _agent(call)
+    call.find_agent()
     raise Refused(500, {"error": message})
 
 

@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 RUN_NOT_FOUND = {"error": "Run not found"}
 
 
-def _agent(call: Call) -> Agent:
-    agent: Agent = call.mastra.get_agent(call.params["agentId"])
-    return agent
-
-
 async def _asked(call: Call) -> tuple[Agent, dict[str, Any]]:
-    agent, options = _agent(call), run_options(call)
+    agent, options = call.find_agent(), run_options(call)
     if call.principal is not None:
         await check_thread(call, agent, options)
     await spare_memory(call, agent, options)
@@ -88,7 +83,7 @@ async def observe(call: Call) -> Stream:
 
 async def _waiting(call: Call) -> tuple[Agent, dict[str, Any]]:
     """The agent and the options to go on with; a run of somebody else is as good as none."""
-    agent, body = _agent(call), call.body
+    agent, body = call.find_agent(), call.body
     run_id = check_id(body["runId"], "run id")
     options: dict[str, Any] = {}
     if body.get("requestContext"):
@@ -125,7 +120,7 @@ async def _resume(call: Call) -> RunStream[RunResult]:
 
 async def recover(call: Call) -> Stream:
     """Go on with a durable run whose process has died, and follow it."""
-    agent, options = _agent(call), {}
+    agent, options = call.find_agent(), {}
     if call.body.get("requestContext"):
         options["request_context"] = call.context
     resource = call.owner(None)
@@ -172,7 +167,7 @@ async def _to_end(run: RunStream[RunResult]) -> dict[str, Any]:
 async def suspended(call: Call) -> dict[str, Any]:
     """The runs that wait for a person."""
     query = call.query
-    return await _agent(call).list_suspended(
+    return await call.find_agent().list_suspended(
         thread=query.get("threadId"),
         resource=call.owner(query.get("resourceId")),
         page=query.get("page") or 0,
@@ -182,7 +177,7 @@ async def suspended(call: Call) -> dict[str, Any]:
 
 async def send_approval(call: Call) -> dict[str, Any]:
     """Say yes or no to the call that waits in a thread; the run goes on in the background."""
-    agent, body = _agent(call), call.body
+    agent, body = call.find_agent(), call.body
     resource = call.owner(body["resourceId"])
     page = await agent.list_suspended(thread=body["threadId"], resource=resource)
     for run in page["runs"]:

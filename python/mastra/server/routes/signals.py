@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 _PLACED = ("thread", "resource", "run_id", "detached")
 
 
-def _agent(call: Call) -> Agent:
-    agent: Agent = call.mastra.get_agent(call.params["agentId"])
-    return agent
-
-
 async def _place(call: Call, agent: Agent) -> dict[str, Any]:
     """The thread that is meant, and its owner; 404 for a run that is not at work here."""
     body = call.body
@@ -57,14 +52,14 @@ async def _sent(call: Call, ways: dict[str, Any], sending: Awaitable[Sent]) -> d
 
 async def send_message(call: Call) -> dict[str, Any]:
     """Say something to the run at work on a thread, or begin one with it."""
-    agent = _agent(call)
+    agent = call.find_agent()
     ways = await _ways(call, agent)
     return await _sent(call, ways, agent.signals.send_message(call.body["message"], **ways))
 
 
 async def queue_message(call: Call) -> dict[str, Any]:
     """Say something when what runs on a thread has ended."""
-    agent = _agent(call)
+    agent = call.find_agent()
     ways = await _ways(call, agent)
     kept = {name: value for name, value in ways.items() if name not in ("if_active", "if_idle")}
     return await _sent(call, ways, agent.signals.queue_message(call.body["message"], **kept))
@@ -72,7 +67,7 @@ async def queue_message(call: Call) -> dict[str, Any]:
 
 async def send_signal(call: Call) -> dict[str, Any]:
     """Say what no person said."""
-    agent, signal = _agent(call), call.body["signal"]
+    agent, signal = call.find_agent(), call.body["signal"]
     ways = await _ways(call, agent)
     told = agent.signals.send_signal(
         signal["type"], signal["contents"], tag=signal.get("tagName"), attributes=signal.get("attributes"), **ways
@@ -82,7 +77,7 @@ async def send_signal(call: Call) -> dict[str, Any]:
 
 async def abort(call: Call) -> dict[str, Any]:
     """Stop what runs on a thread."""
-    agent, body = _agent(call), call.body
+    agent, body = call.find_agent(), call.body
     place = {"thread": body["threadId"], "resource": call.owner(body.get("resourceId"))}
     await check_thread(call, agent, place)
     return {"aborted": agent.signals.abort(**place, run_id=body.get("expectedRunId"))}
@@ -90,7 +85,7 @@ async def abort(call: Call) -> dict[str, Any]:
 
 async def subscribe(call: Call) -> Stream:
     """Follow all runs on a thread from now on."""
-    agent, body = _agent(call), call.body
+    agent, body = call.find_agent(), call.body
     place = {"thread": body["threadId"], "resource": call.owner(body.get("resourceId"))}
     await check_thread(call, agent, place)
     return Stream(_body(agent, place))
