@@ -30,7 +30,15 @@ from mastra.storage.layouts import known_layout
 from mastra.storage.plans import Plan
 from mastra.storage.rows import broken, check_batch, check_key, check_scan, check_table, encode_value
 from mastra.storage.sqlite_file import NOTE_TABLE, missing, sql_name
-from mastra.storage.sqlite_sql import one_sql, scan_sql, several_sql, upsert_sql, where_sql
+from mastra.storage.sqlite_sql import (
+    delete_several_sql,
+    one_sql,
+    scan_sql,
+    several_sql,
+    upsert_several_sql,
+    upsert_sql,
+    where_sql,
+)
 from mastra.types.filters import compile_filter
 from mastra.types.json import dumps, loads
 from mastra.types.records import Expect, Filter, Layout, Operation, Order, Put, Record, Table
@@ -394,17 +402,11 @@ def _writes(checked: Sequence[tuple[Operation, str]]) -> list[Statement]:
 
 
 def _write(table: Table, part: list[tuple[Operation, str]], *, is_put: bool) -> Statement:
-    name = sql_name(table)
     if not is_put:
-        sql = f"DELETE FROM {name} WHERE tenant=? AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 - names are checked
-        return sql, (table.tenant, dumps([operation.key for operation, _ in part]))
+        return delete_several_sql(table), (table.tenant, dumps([operation.key for operation, _ in part]))
     if len(part) == 1:
         return upsert_sql(table), (table.tenant, part[0][0].key, part[0][1])
-    sql = (
-        f"INSERT INTO {name}(tenant, key, value) SELECT ?, value->>0, value->>1 FROM json_each(?) WHERE true"  # noqa: S608 - names are checked
-        " ON CONFLICT(tenant, key) DO UPDATE SET value=excluded.value"
-    )
-    return sql, (table.tenant, dumps([(operation.key, text) for operation, text in part]))
+    return upsert_several_sql(table), (table.tenant, dumps([(operation.key, text) for operation, text in part]))
 
 
 def _translated(error: Json) -> MastraError:

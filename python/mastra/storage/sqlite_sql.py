@@ -25,6 +25,13 @@ def upsert_sql(table: Table) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
+def upsert_several_sql(table: Table) -> str:
+    """Write rows: tenant, a JSON list of keys with their values."""
+    rows = "SELECT ?, value->>0, value->>1 FROM json_each(?) WHERE true"
+    return f"INSERT INTO {sql_name(table)}(tenant, key, value) {rows} {_CONFLICT}"
+
+
+@functools.lru_cache(maxsize=1024)
 def one_sql(table: Table) -> str:
     """The value of a row: tenant, key."""
     return f"SELECT value FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
@@ -41,6 +48,12 @@ def several_sql(table: Table) -> str:
 def delete_sql(table: Table) -> str:
     """Remove a row: tenant, key."""
     return f"DELETE FROM {sql_name(table)} WHERE tenant=? AND key=?"  # noqa: S608 - names are checked
+
+
+@functools.lru_cache(maxsize=1024)
+def delete_several_sql(table: Table) -> str:
+    """Remove rows: tenant, a JSON list of keys."""
+    return f"DELETE FROM {sql_name(table)} WHERE tenant=? AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 - names are checked
 
 
 def where_sql(table: Table, chosen: Plan) -> tuple[str, list[Any]]:

@@ -111,15 +111,14 @@ class Collection:
 
     def effort(self, where: Filter | None) -> int:
         """About how many numbers a query compares: few where look-ups tell the rows that match."""
-        rows = len(self._rows)
+        rows = least = len(self._rows)
         if where:
-            candidates, exact = self._looked_up(where)
-            if candidates is None or not exact:
+            listed, exact = self._listed(where)
+            if not listed or not exact:
                 return rows * self.dimension
-            rows = len(candidates) if len(candidates) < rows else rows // GRAPH_SHARE
-        else:
-            rows //= GRAPH_SHARE
-        return rows * self.dimension
+            # No set is made: the query makes them.
+            least = min(sum(map(len, groups)) for groups in listed)
+        return (least if least < rows else rows // GRAPH_SHARE) * self.dimension
 
     def query(self, vector: Vector, k: int, where: Filter | None, *, include_vector: bool) -> list[Match]:
         """The best rows that match, best first."""
@@ -173,19 +172,26 @@ class Collection:
 
     def _looked_up(self, where: Filter) -> tuple[set[int] | None, bool]:
         """Rows among which all that match are (None: all rows), and whether these are they."""
+        listed, exact = self._listed(where)
+        candidates: set[int] | None = None
+        for groups in listed:
+            found = groups[0] if len(groups) == 1 else set().union(*groups)
+            candidates = found if candidates is None else candidates & found
+        return candidates, exact
+
+    def _listed(self, where: Filter) -> tuple[list[list[set[int]]], bool]:
+        """For each field that look-ups tell of, the rows by wanted value; and whether that is all the filter asks."""
         fields = frozenset(self._values.keys() - self._unlisted)
         demanded, exact = conditions(where, fields)
-        candidates: set[int] | None = None
+        listed = []
         for condition in demanded:
             if condition.op not in {"$eq", "$in"}:
                 exact = False
                 continue
-            listed = self._values[condition.field]
+            rows = self._values[condition.field]
             wanted = condition.operand if condition.op == "$in" else [condition.operand]
-            groups = [listed[_lookup(value)] for value in wanted if _lookup(value) in listed]
-            found = groups[0] if len(groups) == 1 else set().union(*groups)
-            candidates = found if candidates is None else candidates & found
-        return candidates, exact
+            listed.append([rows[_lookup(value)] for value in wanted if _lookup(value) in rows])
+        return listed, exact
 
 
 def _lookup(value: Any) -> Any:
